@@ -1,0 +1,1 @@
+//! The resource and fence agents that ship with Holdfast.

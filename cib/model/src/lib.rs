@@ -1,0 +1,1 @@
+//! Typed configuration and status, scores, durations, rules, option tables, digests.

@@ -1,0 +1,1 @@
+//! The versioned document: requests, ACL, schema upgrade, journal and snapshot format.

@@ -1,0 +1,1 @@
+//! Order-preserving XML tree, reader, writer, XPath subset, diff and patch.

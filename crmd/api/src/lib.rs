@@ -1,0 +1,1 @@
+//! Requests, replies, events of the local socket and their framing.

@@ -1,0 +1,1 @@
+//! tokio around the core: agents, disk, local socket, watchdog, D-Bus, clock.

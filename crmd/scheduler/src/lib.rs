@@ -1,0 +1,1 @@
+//! Pure scheduler: snapshot and time in, transition graph and reasons out.

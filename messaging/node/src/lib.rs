@@ -1,0 +1,1 @@
+//! Sockets and thread around the ring; corosync.conf, authkey and keygen.

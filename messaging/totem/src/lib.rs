@@ -1,0 +1,1 @@
+//! The ring as a pure state machine: membership, ordering, recovery, sealing, quorum.

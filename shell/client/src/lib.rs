@@ -1,0 +1,1 @@
+//! Connects to the local socket, asks, watches.

@@ -1,0 +1,1 @@
+//! Cluster summary to text, XML, JSON, HTML, DOT.

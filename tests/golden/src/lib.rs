@@ -1,0 +1,1 @@
+//! Data-driven cases: scheduler, tools, conversion.

@@ -1,0 +1,1 @@
+//! N whole nodes in one process on virtual time.
