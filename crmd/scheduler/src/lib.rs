@@ -1,1 +1,4 @@
 //! Pure scheduler: snapshot and time in, transition graph and reasons out.
+
+pub mod graph;
+pub mod schedule;
