@@ -1,0 +1,124 @@
+//! Questions to the ring: `corosync-cfgtool`, `corosync-quorumtool`, `corosync-cmapctl`, `corosync-cpgtool`.
+//! Served by the daemon from the ring thread; the core never sees them.
+
+use serde::{Deserialize, Serialize};
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RingRequest {
+    /// Links and their peers.
+    Links,
+    /// Votes and quorum.
+    Quorum,
+    /// All keys of the map that start with the prefix.
+    MapList {
+        /// Empty for all.
+        prefix: String,
+    },
+    /// Set a key of the map.
+    MapSet {
+        /// Key.
+        key: String,
+        /// Type as `corosync-cmapctl` names it (`u8`, `str`, ...).
+        kind: String,
+        /// Value as text.
+        value: String,
+    },
+    /// Remove a key.
+    MapDelete {
+        /// Key.
+        key: String,
+    },
+    /// Read `corosync.conf` again on this node, or on all.
+    Reload {
+        /// Only here.
+        local: bool,
+    },
+    /// Leave the ring and end the daemon without moving resources first.
+    Shutdown,
+    /// Count of votes of a node, changed at run time.
+    SetVotes {
+        /// Node id.
+        node: u32,
+        /// Votes.
+        votes: u32,
+    },
+    /// Expected votes, changed at run time.
+    SetExpected {
+        /// Votes.
+        votes: u32,
+    },
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RingReply {
+    /// Links.
+    Links(RingLinks),
+    /// Quorum.
+    Quorum(RingQuorum),
+    /// Keys: name, type, value.
+    Map(Vec<(String, String, String)>),
+    /// Done.
+    Done,
+}
+
+/// The links of this node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingLinks {
+    /// Local node id.
+    pub node: u32,
+    /// `knet`, `udpu`, `udp` as configured.
+    pub transport: String,
+    /// One row a link.
+    pub links: Vec<LinkInfo>,
+}
+
+/// One link.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkInfo {
+    /// Number.
+    pub id: u8,
+    /// Local address.
+    pub address: String,
+    /// Peers: node id, address, connected, marked faulty.
+    pub peers: Vec<PeerInfo>,
+}
+
+/// One peer on one link.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerInfo {
+    /// Node id.
+    pub node: u32,
+    /// Address.
+    pub address: String,
+    /// Packets arrive.
+    pub connected: bool,
+    /// Smoothed round trip in µs, 0 = unknown.
+    pub round_trip_us: u64,
+}
+
+/// Votes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingQuorum {
+    /// Present ring: representative.
+    pub representative: u32,
+    /// Present ring: sequence.
+    pub sequence: u64,
+    /// Local node id.
+    pub local: u32,
+    /// Quorate.
+    pub quorate: bool,
+    /// Votes expected.
+    pub expected: u32,
+    /// Highest number of votes expected so far.
+    pub highest_expected: u32,
+    /// Votes of the members.
+    pub total: u32,
+    /// Votes needed.
+    pub needed: u32,
+    /// Words after `Flags:` (`Quorate`, `2Node`, `WaitForAll`, ...).
+    pub flags: Vec<String>,
+    /// Members: node id, votes, name.
+    pub members: Vec<(u32, u32, String)>,
+}
