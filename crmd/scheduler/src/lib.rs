@@ -1,4 +1,9 @@
-//! Pure scheduler: snapshot and time in, transition graph and reasons out.
+//! Pure scheduler: snapshot and time in, transition graph and every reason for it out.
+//!
+//! Passes, each reading the earlier ones and never altering them: [`facts`] -> constraints -> assign -> actions ->
+//! order -> [`graph`]. No XML, no clock, no reference counting between tables: typed indices and vectors.
 
+pub mod facts;
 pub mod graph;
+pub mod index;
 pub mod schedule;
