@@ -1,0 +1,236 @@
+//! Which function answers to which name. One line of [`TABLE`] is all that a new tool needs.
+//! Knows names and one-line summaries only: arguments belong to the tools themselves.
+
+use crate::install;
+
+/// Exit status of a wrong call (`EX_USAGE` of sysexits.h).
+pub const USAGE: u8 = 64;
+
+/// Runs one command. The first word is the name it was called by, the rest its arguments; the result is the
+/// exit status of the process.
+pub type Run = fn(Vec<String>) -> i32;
+
+/// What kind of thing a name stands for: decides its heading in the help, whether it gets a link and what
+/// happens when the reader of its output goes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Runs until told to stop.
+    Service,
+    /// A command of the old stack, called by its own name: gets a link.
+    Tool,
+    /// Something only Holdfast has: `holdfast WORD`.
+    Own,
+}
+
+/// One command.
+pub struct Command {
+    pub name: &'static str,
+    /// Other names that mean the same and get a link of their own.
+    pub also: &'static [&'static str],
+    pub kind: Kind,
+    pub summary: &'static str,
+    pub run: Run,
+}
+
+const fn command(
+    kind: Kind,
+    name: &'static str,
+    also: &'static [&'static str],
+    summary: &'static str,
+    run: Run,
+) -> Command {
+    Command { name, also, kind, summary, run }
+}
+
+use Kind::Own;
+
+/// Every command, in the order of the help. Sorted by kind, then by name.
+pub static TABLE: &[Command] = &[
+    // Services.
+    // Tools of the old stack. One line a tool: name, other names, summary, function.
+    // Our own.
+    command(
+        Own,
+        "install-links",
+        &[],
+        "make links by which every tool is called by its own name",
+        install::run,
+    ),
+];
+
+/// Finds the command for a name: exactly, or by the name without a `.py` of old scripts.
+pub fn find(name: &str) -> Option<&'static Command> {
+    let matches =
+        |wanted: &str| TABLE.iter().find(|command| command.name == wanted || command.also.contains(&wanted));
+    matches(name).or_else(|| name.strip_suffix(".py").and_then(matches))
+}
+
+/// Chooses by the name of the call, then by the first word.
+pub fn run(mut words: Vec<String>) -> i32 {
+    let called = words.first().map(String::as_str).unwrap_or("holdfast");
+    let base = called.rsplit('/').next().unwrap_or(called).to_owned();
+    if base != "holdfast"
+        && let Some(command) = find(&base)
+    {
+        words[0] = base;
+        return start(command, words);
+    }
+    if words.is_empty() {
+        words.push(base);
+    }
+    let Some(first) = words.get(1).cloned() else {
+        print!("{}", help());
+        return 0;
+    };
+    match first.as_str() {
+        "-h" | "--help" | "help" => help_about(words.get(2).cloned()),
+        "-V" | "--version" | "version" => {
+            println!("holdfast {}", env!("CARGO_PKG_VERSION"));
+            0
+        }
+        name => match find(name) {
+            Some(command) => {
+                words.remove(0);
+                start(command, words)
+            }
+            None => {
+                eprint!("{}", unknown(name));
+                i32::from(USAGE)
+            }
+        },
+    }
+}
+
+fn start(command: &Command, words: Vec<String>) -> i32 {
+    match command.kind {
+        // A tool whose reader went away (`crm_mon | head`) ends silently, as every Unix filter does.
+        Kind::Tool | Kind::Own => holdfast_daemon::sys::die_on_closed_pipe(),
+        Kind::Service => {}
+    }
+    (command.run)(words)
+}
+
+fn help_about(name: Option<String>) -> i32 {
+    match name {
+        None => {
+            print!("{}", help());
+            0
+        }
+        Some(name) => match find(&name) {
+            Some(command) => start(command, vec![name, "--help".to_owned()]),
+            None => {
+                eprint!("{}", unknown(&name));
+                i32::from(USAGE)
+            }
+        },
+    }
+}
+
+fn help() -> String {
+    let mut text = String::from(
+        "holdfast - keeps services running when machines die\n\n\
+         Usage: holdfast COMMAND [ARGUMENT]...\n       \
+         COMMAND [ARGUMENT]...          (after `holdfast install-links DIR`)\n",
+    );
+    for (kind, heading) in
+        [(Kind::Service, "Services"), (Kind::Tool, "Tools"), (Kind::Own, "Holdfast's own commands")]
+    {
+        let commands: Vec<&Command> = TABLE.iter().filter(|command| command.kind == kind).collect();
+        if commands.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("\n{heading}:\n"));
+        for command in commands {
+            text.push_str(&format!("  {:<22} {}\n", command.name, command.summary));
+        }
+    }
+    text.push_str("\n`holdfast COMMAND --help` tells more about one command.\n");
+    text
+}
+
+/// What to tell somebody who typed a name that does not exist.
+fn unknown(name: &str) -> String {
+    let mut near: Vec<(usize, &str)> = names()
+        .map(|known| (distance(name, known), known))
+        .filter(|(distance, known)| *distance <= (known.len() / 3).max(2) || known.contains(name))
+        .collect();
+    near.sort();
+    let mut text = format!("holdfast: there is no command \"{name}\"\n");
+    if near.is_empty() {
+        text.push_str("Type `holdfast --help` for the list of commands.\n");
+    } else {
+        let list: Vec<String> = near.iter().take(4).map(|(_, known)| format!("`holdfast {known}`")).collect();
+        text.push_str(&format!("Did you mean {}?\n", list.join(" or ")));
+    }
+    text
+}
+
+/// Every name and other name of the table.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().flat_map(|command| std::iter::once(command.name).chain(command.also.iter().copied()))
+}
+
+/// Names that get a link: everything but our own commands.
+pub fn link_names() -> impl Iterator<Item = &'static str> {
+    TABLE
+        .iter()
+        .filter(|command| command.kind != Kind::Own)
+        .flat_map(|command| std::iter::once(command.name).chain(command.also.iter().copied()))
+        .filter(|name| *name != "daemon")
+}
+
+/// Edit distance with neighbours swapped counted as one: typing errors are short.
+fn distance(left: &str, right: &str) -> usize {
+    let left: Vec<char> = left.chars().take(64).collect();
+    let right: Vec<char> = right.chars().take(64).collect();
+    let mut rows: Vec<Vec<usize>> = vec![vec![0; right.len() + 1]; left.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
+    }
+    for i in 1..=left.len() {
+        for j in 1..=right.len() {
+            let change = usize::from(left[i - 1] != right[j - 1]);
+            let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + change);
+            if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[left.len()][right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_used_once() {
+        let mut all: Vec<&str> = names().collect();
+        all.sort_unstable();
+        let count = all.len();
+        all.dedup();
+        assert_eq!(all.len(), count, "two commands answer to one name");
+    }
+
+    #[test]
+    fn wrong_names_get_a_hint() {
+        let check =
+            |name: &str, expected: &str| assert!(unknown(name).contains(expected), "{}", unknown(name));
+        check("install-link", "`holdfast install-links`");
+        check("install-lniks", "`holdfast install-links`");
+        check("zzzzzzzzzz", "holdfast --help");
+    }
+
+    #[test]
+    fn distance_counts_typing_errors() {
+        let check = |left: &str, right: &str, expected: usize| assert_eq!(distance(left, right), expected);
+        check("crm_mon", "crm_mon", 0);
+        check("crm_mno", "crm_mon", 1);
+        check("crmmon", "crm_mon", 1);
+        check("", "crm", 3);
+    }
+}
