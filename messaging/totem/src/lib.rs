@@ -1,1 +1,20 @@
 //! The ring as a pure state machine: membership, ordering, recovery, sealing, quorum.
+//!
+//! Knows no socket, clock, disk or thread: time, datagrams and disk completions come in through
+//! [`Ring::handle`], everything to be done comes out of [`Ring::poll`].
+
+pub mod bytes;
+pub mod config;
+pub mod id;
+pub mod io;
+pub mod log;
+pub mod quorum;
+mod ring;
+pub mod stats;
+pub mod time;
+
+pub use bytes::Bytes;
+pub use config::{Config, Identity, Key, PersistedRing};
+pub use id::{Incarnation, NodeId, RingId, Ticket};
+pub use io::{Guarantee, Input, Member, Message, Output, View, ViewKind};
+pub use ring::Ring;
