@@ -1,0 +1,4 @@
+//! What the reader accepts, refuses and gives back.
+#![allow(clippy::unwrap_used)]
+
+mod reading;
