@@ -1,0 +1,52 @@
+//! The meeting point with the scheduler: what it is given, what it gives back.
+//!
+//! Knows how to run [`holdfast_scheduler::schedule`] on a snapshot, so that the daemon and the simulation do the same.
+
+use std::sync::Arc;
+
+use holdfast_api::cib::Version;
+use holdfast_model::Status;
+use holdfast_scheduler::graph::TransitionGraph;
+use holdfast_scheduler::schedule::SummaryLine;
+use holdfast_xml::Document;
+
+/// Everything that a plan depends on.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Number of the request; goes back with the answer.
+    pub number: u64,
+    /// The configuration; its status section is empty.
+    pub configuration: Arc<Document>,
+    /// The status.
+    pub status: Arc<Status>,
+    /// Version of the document.
+    pub version: Version,
+    /// Now, in seconds since the epoch.
+    pub now: i64,
+    /// Number that the transition will have.
+    pub transition: u64,
+    /// Whether this partition has quorum.
+    pub quorate: bool,
+    /// Node id of the decision maker.
+    pub dc: u32,
+}
+
+/// A plan.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// Number of the request it answers.
+    pub number: u64,
+    /// What to do, or why no plan could be made.
+    pub result: Result<Plan, String>,
+}
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The graph.
+    pub graph: TransitionGraph,
+    /// In words.
+    pub summary: Vec<SummaryLine>,
+    /// What was wrong with the configuration.
+    pub problems: Vec<String>,
+}
