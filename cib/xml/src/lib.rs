@@ -11,6 +11,7 @@ mod ids;
 mod names;
 mod parse;
 mod write;
+pub mod xpath;
 
 pub use document::{Document, Kind, NodeIx};
 pub use element::{Children, Descendants, Element};
