@@ -80,7 +80,7 @@ impl ExecStatus {
 }
 
 /// An `lrm_resource` element.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ResourceHistory {
     /// `id`: the name used on the node (an instance number only for unique clones)
     pub id: String,
@@ -99,7 +99,7 @@ pub struct ResourceHistory {
 }
 
 /// An `lrm_rsc_op` element: the last result of one operation.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OperationRecord {
     /// `id`: the key, or `NAME_last_0` / `NAME_last_failure_0`
     pub id: String,

@@ -90,7 +90,7 @@ impl TransientAttributes {
 }
 
 /// A `ticket_state` element.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TicketState {
     /// `id`
     pub id: String,
