@@ -84,7 +84,9 @@ pub enum AgentError {
     ProviderMissing(String, String),
     #[error("class \"{0}\" has no providers, but \"{1}\" names one")]
     ProviderNotAllowed(Class, String),
-    #[error("\"{0}\" names no agent; expected class:provider:type or class:type, for example ocf:heartbeat:IPaddr2")]
+    #[error(
+        "\"{0}\" names no agent; expected class:provider:type or class:type, for example ocf:heartbeat:IPaddr2"
+    )]
     NoType(String),
     #[error("\"{0}\" cannot be part of an agent's name: {1}")]
     BadPart(String, &'static str),

@@ -275,7 +275,13 @@ pub(crate) mod tests {
         let call = run(check(
             "ocf:heartbeat:IPaddr2",
             "start",
-            &[("ip", "10.0.0.1"), ("CRM_meta_on-fail", "block"), ("OCF_CHECK_LEVEL", "10"), ("a=b", "x"), ("n", "\0")],
+            &[
+                ("ip", "10.0.0.1"),
+                ("CRM_meta_on-fail", "block"),
+                ("OCF_CHECK_LEVEL", "10"),
+                ("a=b", "x"),
+                ("n", "\0"),
+            ],
             Place::File("/x/IPaddr2".into()),
         ));
         assert_eq!(call.arguments, ["start"]);
@@ -320,7 +326,10 @@ pub(crate) mod tests {
         ));
         assert_eq!(call.arguments, ["/dev/sda1", "/data1", "ext2", "j", "start"]);
         let call = run(check("heartbeat:x", "monitor", &[("1", "a")], Place::File("/x".into())));
-        assert_eq!((call.arguments, call.reading), (vec!["a".into(), "status".into()], Reading::HeartbeatStatus));
+        assert_eq!(
+            (call.arguments, call.reading),
+            (vec!["a".into(), "status".into()], Reading::HeartbeatStatus)
+        );
     }
 
     #[test]

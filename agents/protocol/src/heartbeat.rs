@@ -106,11 +106,15 @@ fn shell_reads(text: &str) -> bool {
 }
 
 fn starts_function(code: &str) -> bool {
-    let name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-.:".contains(c));
+    let name =
+        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-.:".contains(c));
     if let Some(rest) = code.strip_prefix("function ") {
-        return name(rest.split(|c: char| c.is_whitespace() || c == '(' || c == '{').next().unwrap_or_default());
+        return name(
+            rest.split(|c: char| c.is_whitespace() || c == '(' || c == '{').next().unwrap_or_default(),
+        );
     }
-    code.split_once('(').is_some_and(|(before, after)| name(before.trim()) && after.trim_start().starts_with(')'))
+    code.split_once('(')
+        .is_some_and(|(before, after)| name(before.trim()) && after.trim_start().starts_with(')'))
 }
 
 /// Braces that group commands; those of `${name}` come in pairs and cancel out.
@@ -135,9 +139,8 @@ fn without_comment(line: &str) -> &str {
 
 fn uses_positional(code: &str) -> bool {
     let bytes = code.as_bytes();
-    let word = |wanted: &str| {
-        code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == wanted)
-    };
+    let word =
+        |wanted: &str| code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == wanted);
     if word("shift") || word("getopts") || word("getopt") || word("BASH_ARGV") {
         return true;
     }
@@ -155,7 +158,8 @@ fn uses_positional(code: &str) -> bool {
         }
     }
     // `for word` without `in` walks the arguments.
-    code.strip_prefix("for ").is_some_and(|rest| !rest.contains(" in ") && !rest.trim_start().starts_with('('))
+    code.strip_prefix("for ")
+        .is_some_and(|rest| !rest.contains(" in ") && !rest.trim_start().starts_with('('))
 }
 
 /// A sourced file sees the arguments. Libraries of functions and files of settings do not act on them.

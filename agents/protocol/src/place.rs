@@ -73,9 +73,7 @@ impl Paths {
         match agent.class {
             Class::Ocf => STOCK
                 .iter()
-                .find(|(provider, kind)| {
-                    agent.provider.as_deref() == Some(*provider) && agent.kind == *kind
-                })
+                .find(|(provider, kind)| agent.provider.as_deref() == Some(*provider) && agent.kind == *kind)
                 .map(|(provider, kind)| Place::Stock { provider, kind }),
             Class::Systemd | Class::Service => Some(Place::Unit(systemd::unit_name(&agent.kind))),
             Class::Lsb | Class::Heartbeat | Class::Stonith => None,
@@ -124,11 +122,7 @@ mod tests {
             &["/usr/lib/ocf/resource.d/heartbeat/IPaddr2"],
             file("/usr/lib/ocf/resource.d/heartbeat/IPaddr2"),
         );
-        check(
-            "ocf:heartbeat:IPaddr2",
-            &[],
-            Some(Place::Stock { provider: "heartbeat", kind: "IPaddr2" }),
-        );
+        check("ocf:heartbeat:IPaddr2", &[], Some(Place::Stock { provider: "heartbeat", kind: "IPaddr2" }));
         check("ocf:heartbeat:mysql", &[], None);
         check("ocf:pacemaker:IPaddr2", &[], None);
         check("lsb:/opt/app", &["/opt/app"], file("/opt/app"));

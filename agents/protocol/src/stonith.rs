@@ -16,8 +16,16 @@ pub fn is_ours(name: &str) -> bool {
         return true;
     }
     let Some(rest) = name.strip_prefix("pcmk_") else { return false };
-    matches!(rest, "host_argument" | "host_map" | "host_list" | "host_check" | "delay_max" | "delay_base" | "action_limit")
-        || rest.ends_with("_action")
+    matches!(
+        rest,
+        "host_argument"
+            | "host_map"
+            | "host_list"
+            | "host_check"
+            | "delay_max"
+            | "delay_base"
+            | "action_limit"
+    ) || rest.ends_with("_action")
         || rest.ends_with("_timeout")
         || rest.ends_with("_retries")
 }
@@ -28,7 +36,9 @@ pub fn is_ours(name: &str) -> bool {
 pub fn host_argument(metadata: &Metadata) -> Option<&'static str> {
     ["plug", "port"]
         .into_iter()
-        .find(|wanted| metadata.parameters.iter().any(|parameter| parameter.name == *wanted && !parameter.deprecated))
+        .find(|wanted| {
+            metadata.parameters.iter().any(|parameter| parameter.name == *wanted && !parameter.deprecated)
+        })
         .or_else(|| {
             ["plug", "port"]
                 .into_iter()
@@ -130,7 +140,9 @@ fn plugin(task: &Task<'_>, action: &str, path: &Path, environment: Vec<(String, 
     }
     let mut list = Environment { entries: environment };
     for (name, value) in task.parameters {
-        if !is_ours(name) && !matches!(name.as_str(), "PATH" | "LD_PRELOAD" | "LD_LIBRARY_PATH" | "IFS" | "BASH_ENV") {
+        if !is_ours(name)
+            && !matches!(name.as_str(), "PATH" | "LD_PRELOAD" | "LD_LIBRARY_PATH" | "IFS" | "BASH_ENV")
+        {
             list.set(name, value);
         }
     }
@@ -187,7 +199,8 @@ mod tests {
             ],
         ));
         assert_eq!(text, "action=off\nnodename=beta\nport=2,3\nipaddr=10.0.0.9\npasswd=secret\n");
-        let text = input(check("stonith:fence_x", "off", Some("b"), &[("port", "7"), ("pcmk_off_action", "kill")]));
+        let text =
+            input(check("stonith:fence_x", "off", Some("b"), &[("port", "7"), ("pcmk_off_action", "kill")]));
         assert_eq!(text, "action=kill\nnodename=b\nport=7\n");
         let text = input(check("stonith:fence_x", "off", Some("b"), &[("pcmk_host_argument", "none")]));
         assert_eq!(text, "action=off\nnodename=b\n");
@@ -196,7 +209,12 @@ mod tests {
 
     #[test]
     fn plugins_read_the_environment() {
-        match check("stonith:external/ssh", "reboot", Some("beta"), &[("hostlist", "alpha beta"), ("PATH", "/evil")]) {
+        match check(
+            "stonith:external/ssh",
+            "reboot",
+            Some("beta"),
+            &[("hostlist", "alpha beta"), ("PATH", "/evil")],
+        ) {
             Prepared::Run(call) => {
                 assert_eq!(call.arguments, ["reset", "beta"]);
                 assert!(call.environment.contains(&("hostlist".into(), "alpha beta".into())));

@@ -8,8 +8,18 @@ use crate::rc::Rc;
 
 /// Suffixes that already make a whole unit name.
 const SUFFIXES: &[&str] = &[
-    ".service", ".socket", ".device", ".mount", ".automount", ".swap", ".target", ".path", ".timer", ".slice",
-    ".scope", ".snapshot",
+    ".service",
+    ".socket",
+    ".device",
+    ".mount",
+    ".automount",
+    ".swap",
+    ".target",
+    ".path",
+    ".timer",
+    ".slice",
+    ".scope",
+    ".snapshot",
 ];
 
 /// `nginx` means `nginx.service`; a name with a unit suffix stays as it is.
@@ -102,9 +112,8 @@ pub fn bus_error(action: UnitAction, name: &str, message: &str) -> Outcome {
 /// Folder and text of the run-time override of a unit.
 #[must_use]
 pub fn override_file(unit: &str) -> (String, String) {
-    let mut text = format!(
-        "[Unit]\nDescription=Cluster Controlled {unit}\nBefore=holdfast.service pacemaker.service\n"
-    );
+    let mut text =
+        format!("[Unit]\nDescription=Cluster Controlled {unit}\nBefore=holdfast.service pacemaker.service\n");
     if unit.ends_with(".service") {
         text.push_str("\n[Service]\nRestart=no\n");
     }

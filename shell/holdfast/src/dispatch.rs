@@ -2,6 +2,7 @@
 //! Knows names and one-line summaries only: arguments belong to the tools themselves.
 
 use crate::install;
+use crate::wrap;
 
 /// Exit status of a wrong call (`EX_USAGE` of sysexits.h).
 pub const USAGE: u8 = 64;

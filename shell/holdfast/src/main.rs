@@ -3,6 +3,7 @@
 
 mod dispatch;
 mod install;
+mod wrap;
 
 use std::process::ExitCode;
 

@@ -76,7 +76,9 @@ pub fn heartbeat(name: &str) -> String {
     ];
     document(
         name,
-        &format!("{name} is a resource script in the style of heartbeat: arguments in order, status by what it prints."),
+        &format!(
+            "{name} is a resource script in the style of heartbeat: arguments in order, status by what it prints."
+        ),
         &format!("heartbeat resource script {name}"),
         &parameters,
         &actions,
@@ -95,8 +97,11 @@ pub fn plugin(name: &str, long: &str, short: &str, parameters: &str) -> String {
         action("meta-data", "15s", None),
     ];
     let parameters = parameters.trim();
-    let parameters =
-        if parameters.starts_with("<parameters") { format!("{parameters}\n") } else { "  <parameters/>\n".to_owned() };
+    let parameters = if parameters.starts_with("<parameters") {
+        format!("{parameters}\n")
+    } else {
+        "  <parameters/>\n".to_owned()
+    };
     document(
         name,
         long.trim(),
@@ -107,7 +112,14 @@ pub fn plugin(name: &str, long: &str, short: &str, parameters: &str) -> String {
     )
 }
 
-fn document(name: &str, long: &str, short: &str, parameters: &str, actions: &[String], special: &str) -> String {
+fn document(
+    name: &str,
+    long: &str,
+    short: &str,
+    parameters: &str,
+    actions: &[String],
+    special: &str,
+) -> String {
     format!(
         "<?xml version=\"1.0\"?>\n<resource-agent name=\"{}\" version=\"0.1\">\n  <version>1.1</version>\n  \
          <longdesc lang=\"en\">\n{}\n  </longdesc>\n  <shortdesc lang=\"en\">{}</shortdesc>\n{parameters}  \
@@ -183,7 +195,10 @@ mod tests {
                       # Description: A web\n#  server\n# Short-Description: web <server>\n### END INIT INFO\n";
         let xml = init_script("httpd", script);
         let metadata = parse(&xml).unwrap();
-        assert_eq!((metadata.shortdesc.as_str(), metadata.longdesc.as_str()), ("web <server>", "A web\nserver"));
+        assert_eq!(
+            (metadata.shortdesc.as_str(), metadata.longdesc.as_str()),
+            ("web <server>", "A web\nserver")
+        );
         assert!(xml.contains("<Provides>web &amp; more</Provides>"));
         assert_eq!(metadata.action("monitor").unwrap().interval.as_deref(), Some("15s"));
         assert_eq!(parse(&init_script("bare", "#!/bin/sh\n")).unwrap().shortdesc, "bare");
@@ -194,7 +209,12 @@ mod tests {
         for xml in [
             unit("a\"b.service", "<desc>"),
             heartbeat("IPaddr"),
-            plugin("external/ssh", "long", "short", "<parameters><parameter name=\"hostlist\"/></parameters>"),
+            plugin(
+                "external/ssh",
+                "long",
+                "short",
+                "<parameters><parameter name=\"hostlist\"/></parameters>",
+            ),
             plugin("external/x", "", "", "garbage"),
         ] {
             parse(&xml).unwrap();

@@ -76,12 +76,23 @@ fn parameter(element: Element<'_>) -> Parameter {
         obsoletes: element.attr("obsoletes").map(words).unwrap_or_default(),
         replaced_with: element
             .child("deprecated")
-            .map(|old| old.children_named("replaced-with").filter_map(|new| new.attr("name")).map(str::to_owned).collect())
+            .map(|old| {
+                old.children_named("replaced-with")
+                    .filter_map(|new| new.attr("name"))
+                    .map(str::to_owned)
+                    .collect()
+            })
             .unwrap_or_default(),
         kind: attribute("type").unwrap_or_else(|| "string".to_owned()),
         default: attribute("default").or_else(|| element.attr("default").map(str::to_owned)),
         options: content
-            .map(|content| content.children_named("option").filter_map(|option| option.attr("value")).map(str::to_owned).collect())
+            .map(|content| {
+                content
+                    .children_named("option")
+                    .filter_map(|option| option.attr("value"))
+                    .map(str::to_owned)
+                    .collect()
+            })
             .unwrap_or_default(),
         shortdesc: description(element, "shortdesc"),
         longdesc: description(element, "longdesc"),
@@ -106,7 +117,9 @@ fn action(element: Element<'_>) -> Action {
 fn description(element: Element<'_>, name: &str) -> String {
     let mut found = element.children_named(name);
     let first = found.next();
-    let english = element.children_named(name).find(|text| text.attr("lang").is_some_and(|lang| lang.starts_with("en")));
+    let english = element
+        .children_named(name)
+        .find(|text| text.attr("lang").is_some_and(|lang| lang.starts_with("en")));
     english.or(first).and_then(Element::text).map(|text| text.trim().to_owned()).unwrap_or_default()
 }
 
