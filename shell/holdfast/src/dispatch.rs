@@ -46,17 +46,13 @@ const fn command(
 use Kind::Own;
 
 /// Every command, in the order of the help. Sorted by kind, then by name.
+#[rustfmt::skip] // one line a command
 pub static TABLE: &[Command] = &[
     // Services.
     // Tools of the old stack. One line a tool: name, other names, summary, function.
     // Our own.
-    command(
-        Own,
-        "install-links",
-        &[],
-        "make links by which every tool is called by its own name",
-        install::run,
-    ),
+    command(Own, "install-links", &[], "make links by which every tool is called by its own name", install::run),
+    command(Own, "wrap-resource-script", &[], "wrap a resource.d script that only starts something", wrap::run),
 ];
 
 /// Finds the command for a name: exactly, or by the name without a `.py` of old scripts.
