@@ -9,8 +9,11 @@
 pub mod attributes;
 pub mod boolean;
 pub mod config;
+pub mod digest;
 pub mod duration;
+pub mod iso8601;
 pub mod problem;
+pub mod read;
 pub mod role;
 pub mod rule;
 pub mod score;

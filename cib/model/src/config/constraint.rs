@@ -1,6 +1,5 @@
 //! Constraints as configured: names are not resolved yet.
 
-use crate::role::Role;
 use crate::rule::Rule;
 
 /// All constraints, each kind in document order.
@@ -66,8 +65,8 @@ pub struct Location {
     pub node: Option<String>,
     /// `score` as written
     pub score: Option<String>,
-    /// `role`
-    pub role: Option<Role>,
+    /// `role` as written
+    pub role: Option<String>,
     /// `resource-discovery` as written
     pub discovery: Option<String>,
     /// Rules in document order.

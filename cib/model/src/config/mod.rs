@@ -65,8 +65,6 @@ pub struct Header {
     pub dc_uuid: Option<String>,
     /// `execution-date`, seconds since the epoch
     pub execution_date: Option<i64>,
-    /// `have-watchdog` as found in the header
-    pub have_watchdog: Option<String>,
 }
 
 /// A `node` element.

@@ -1,5 +1,9 @@
 //! Rules: conditions on time, node attributes, resource agents and operations.
 
+mod evaluate;
+
+pub use evaluate::{Input, compare_versions};
+
 use crate::role::Role;
 use crate::score::Score;
 
@@ -22,6 +26,8 @@ pub struct Rule {
     pub combine: Combine,
     /// `score` (in location constraints)
     pub score: Option<Score>,
+    /// `score` as written (node health words keep their meaning)
+    pub score_text: Option<String>,
     /// `score-attribute`: the node attribute that holds the score (in location constraints)
     pub score_attribute: Option<String>,
     /// `role` (in location constraints)

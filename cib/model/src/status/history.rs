@@ -79,6 +79,45 @@ impl ExecStatus {
     }
 }
 
+/// A transition key: `action:transition:expected-rc:uuid`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransitionKey {
+    /// Number of the action.
+    pub action: i32,
+    /// Number of the transition, -1 for operations outside of one.
+    pub transition: i32,
+    /// Expected exit status.
+    pub expected_rc: i32,
+    /// Identity of the transition engine.
+    pub uuid: String,
+}
+
+impl TransitionKey {
+    /// Reads a key. `None` when malformed.
+    pub fn parse(text: &str) -> Option<TransitionKey> {
+        let mut parts = text.splitn(4, ':');
+        let mut number = || parts.next()?.trim().parse::<i32>().ok();
+        let (action, transition, expected_rc) = (number()?, number()?, number()?);
+        let uuid = parts.next()?.split_whitespace().next()?;
+        Some(TransitionKey { action, transition, expected_rc, uuid: uuid.to_owned() })
+    }
+
+    /// Reads the key inside a magic (`status:rc;key`).
+    pub fn parse_magic(text: &str) -> Option<TransitionKey> {
+        let (result, key) = text.split_once(';')?;
+        let (status, rc) = result.split_once(':')?;
+        status.trim().parse::<i32>().ok()?;
+        rc.trim().parse::<i32>().ok()?;
+        TransitionKey::parse(key)
+    }
+}
+
+impl std::fmt::Display for TransitionKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}:{}", self.action, self.transition, self.expected_rc, self.uuid)
+    }
+}
+
 /// An `lrm_resource` element.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ResourceHistory {
@@ -94,6 +133,8 @@ pub struct ResourceHistory {
     pub container: Option<String>,
     /// `shutdown-lock`: since when (seconds) the resource is held for this node
     pub shutdown_lock: Option<i64>,
+    /// XML attributes without a field here, kept for a faithful copy.
+    pub other: Vec<(String, String)>,
     /// `lrm_rsc_op` elements in document order
     pub operations: Vec<OperationRecord>,
 }
@@ -152,6 +193,31 @@ pub struct OperationRecord {
 }
 
 impl OperationRecord {
+    /// The key: `operation_key`, or the `id` in very old histories.
+    pub fn key(&self) -> &str {
+        match self.operation_key.as_deref() {
+            Some(key) if !key.is_empty() => key,
+            Some(_) | None => &self.id,
+        }
+    }
+
+    /// The exit status that was expected, from the transition key; -1 when there is none.
+    pub fn expected_rc(&self) -> i32 {
+        self.transition_key.as_deref().and_then(TransitionKey::parse).map_or(-1, |key| key.expected_rc)
+    }
+
+    /// Whether this is a probe: a monitor without interval.
+    pub fn is_probe(&self) -> bool {
+        self.interval_ms == 0 && self.operation == "monitor"
+    }
+
+    /// Whether this is a failed probe that says no more than "not running": the agent or what it needs is not
+    /// installed here.
+    pub fn is_masked_probe_failure(&self) -> bool {
+        self.is_probe()
+            && (matches!(self.rc_code, 2 | 5) || matches!(self.status(), ExecStatus::NotInstalled))
+    }
+
     /// The execution status.
     pub fn status(&self) -> ExecStatus {
         ExecStatus::from_code(self.op_status)

@@ -1,8 +1,10 @@
 //! The status half of a CIB: what nodes reported. Typed structures are the truth, XML is made on demand.
 
 mod history;
+mod xml;
 
-pub use history::{ExecStatus, OperationRecord, ResourceHistory};
+pub use history::{ExecStatus, OperationRecord, ResourceHistory, TransitionKey};
+pub use xml::from_xml;
 
 use crate::attributes::AttributeSet;
 
@@ -76,6 +78,8 @@ impl NodeState {
 /// Attributes that last until the node leaves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TransientAttributes {
+    /// `id` of the holding element
+    pub id: Option<String>,
     /// `instance_attributes` blocks, in document order
     pub sets: Vec<AttributeSet>,
     /// `utilization` blocks, in document order
@@ -83,6 +87,11 @@ pub struct TransientAttributes {
 }
 
 impl TransientAttributes {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.sets.is_empty() && self.utilization.is_empty() && self.id.is_none()
+    }
+
     /// The value of an attribute, whatever block it is in.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.sets.iter().find_map(|set| set.get(name))
