@@ -4,8 +4,8 @@ use holdfast_xml::Element;
 
 use super::{Reader, owned};
 use crate::config::{
-    Colocation, ColocationSets, Constraint, Constraints, Location, LocationTarget, Order, OrderSets, ResourceSet,
-    TicketConstraint,
+    Colocation, ColocationSets, Constraint, Constraints, Location, LocationTarget, Order, OrderSets,
+    ResourceSet, TicketConstraint,
 };
 use crate::problem::Level;
 
@@ -89,7 +89,10 @@ impl<'d> Reader<'d> {
                 role: text("role"),
                 score: text("score"),
                 kind: text("kind"),
-                members: set.children_named("resource_ref").filter_map(|member| owned(member.attr("id"))).collect(),
+                members: set
+                    .children_named("resource_ref")
+                    .filter_map(|member| owned(member.attr("id")))
+                    .collect(),
             });
         }
         sets
@@ -106,7 +109,11 @@ impl<'d> Reader<'d> {
                 None => LocationTarget::Pattern { pattern: pattern.to_owned(), negated: false },
             }
         } else {
-            self.problem(Level::Error, element, "ignored: it names no resource (rsc, rsc-pattern or resource_set)");
+            self.problem(
+                Level::Error,
+                element,
+                "ignored: it names no resource (rsc, rsc-pattern or resource_set)",
+            );
             return None;
         };
         let mut rules = Vec::new();

@@ -101,12 +101,13 @@ fn owned(text: Option<&str>) -> Option<String> {
     text.map(str::to_owned)
 }
 
-impl Reader<'_> {
-    fn configuration(&mut self, configuration: Element<'_>, cib: &mut Cib) {
+impl<'d> Reader<'d> {
+    fn configuration(&mut self, configuration: Element<'d>, cib: &mut Cib) {
         for section in configuration.children() {
             match section.name() {
                 "crm_config" => {
-                    cib.options = sets::sets_first(self, section, "cluster_property_set", "cib-bootstrap-options");
+                    cib.options =
+                        sets::sets_first(self, section, "cluster_property_set", "cib-bootstrap-options");
                 }
                 "nodes" => {
                     for element in section.children_named("node") {
@@ -126,7 +127,8 @@ impl Reader<'_> {
                 }
                 "tags" => {
                     for element in section.children_named("tag") {
-                        let objects = element.children_named("obj_ref").filter_map(|object| owned(object.attr("id")));
+                        let objects =
+                            element.children_named("obj_ref").filter_map(|object| owned(object.attr("id")));
                         match element.attr("id") {
                             Some(id) => cib.tags.push(Tag { id: id.to_owned(), objects: objects.collect() }),
                             None => self.problem(Level::Error, element, "ignored: it has no id"),
@@ -149,7 +151,7 @@ impl Reader<'_> {
         }
     }
 
-    fn node(&mut self, element: Element<'_>) -> Option<NodeConfig> {
+    fn node(&mut self, element: Element<'d>) -> Option<NodeConfig> {
         let Some(id) = element.attr("id") else {
             self.problem(Level::Error, element, "ignored: a node needs an id");
             return None;
@@ -178,14 +180,20 @@ impl Reader<'_> {
         }
         let index = element.attr("index").unwrap_or_default();
         let Some(number) = index.parse::<u8>().ok().filter(|number| (1..=9).contains(number)) else {
-            self.problem(Level::Error, element, format!("ignored: index \"{index}\" is not a number from 1 to 9"));
+            self.problem(
+                Level::Error,
+                element,
+                format!("ignored: index \"{index}\" is not a number from 1 to 9"),
+            );
             return None;
         };
         let target = if let Some(name) = element.attr("target") {
             FencingTarget::Name(name.to_owned())
         } else if let Some(pattern) = element.attr("target-pattern") {
             FencingTarget::Pattern(pattern.to_owned())
-        } else if let (Some(name), Some(value)) = (element.attr("target-attribute"), element.attr("target-value")) {
+        } else if let (Some(name), Some(value)) =
+            (element.attr("target-attribute"), element.attr("target-value"))
+        {
             FencingTarget::Attribute { name: name.to_owned(), value: value.to_owned() }
         } else {
             self.problem(
@@ -200,11 +208,16 @@ impl Reader<'_> {
             id: id.to_owned(),
             index: number,
             target,
-            devices: devices.split(',').map(str::trim).filter(|device| !device.is_empty()).map(str::to_owned).collect(),
+            devices: devices
+                .split(',')
+                .map(str::trim)
+                .filter(|device| !device.is_empty())
+                .map(str::to_owned)
+                .collect(),
         })
     }
 
-    fn alert(&mut self, element: Element<'_>) -> AlertConfig {
+    fn alert(&mut self, element: Element<'d>) -> AlertConfig {
         let mut select = AlertSelect::default();
         for event in element.child("select").into_iter().flat_map(Element::children) {
             match event.name() {
@@ -213,7 +226,9 @@ impl Reader<'_> {
                 "select_resources" => select.resources = true,
                 "select_attributes" => {
                     select.attributes = true;
-                    let names = event.children_named("attribute").filter_map(|attribute| owned(attribute.attr("name")));
+                    let names = event
+                        .children_named("attribute")
+                        .filter_map(|attribute| owned(attribute.attr("name")));
                     select.attribute_names.extend(names);
                 }
                 _ => {}

@@ -23,7 +23,9 @@ impl<'d> Reader<'d> {
                         cib.templates.push(template);
                     }
                 }
-                "primitive" | "group" | "clone" | "master" | "bundle" => cib.resources.extend(self.resource(element)),
+                "primitive" | "group" | "clone" | "master" | "bundle" => {
+                    cib.resources.extend(self.resource(element))
+                }
                 other => {
                     let message = format!("ignored: <{other}> is no kind of resource");
                     self.problem(Level::Error, element, message);
@@ -107,7 +109,9 @@ impl<'d> Reader<'d> {
                 .collect(),
         });
         let mut storage = Vec::new();
-        for mount in element.child("storage").into_iter().flat_map(|storage| storage.children_named("storage-mapping")) {
+        for mount in
+            element.child("storage").into_iter().flat_map(|storage| storage.children_named("storage-mapping"))
+        {
             let source = mount.attr("source-dir").or(mount.attr("source-dir-root"));
             match (source, mount.attr("target-dir")) {
                 (Some(_), Some(target)) => storage.push(BundleStorage {
@@ -125,7 +129,13 @@ impl<'d> Reader<'d> {
             }
         }
         let child = element.child("primitive").and_then(|child| self.resource(child));
-        Some(BundleConfig { engine, container: attributes(container), network: network.unwrap_or_default(), storage, child })
+        Some(BundleConfig {
+            engine,
+            container: attributes(container),
+            network: network.unwrap_or_default(),
+            storage,
+            child,
+        })
     }
 }
 

@@ -74,7 +74,9 @@ fn attribute_test(reader: &mut Reader<'_>, element: Element<'_>) -> Condition {
         "defined" => Comparison::Defined,
         "not_defined" => Comparison::NotDefined,
         other => {
-            let message = format!("never met: operation \"{other}\" is none of lt, gt, lte, gte, eq, ne, defined, not_defined");
+            let message = format!(
+                "never met: operation \"{other}\" is none of lt, gt, lte, gte, eq, ne, defined, not_defined"
+            );
             reader.problem(Level::Error, element, message);
             return Condition::Invalid;
         }
@@ -106,7 +108,13 @@ fn attribute_test(reader: &mut Reader<'_>, element: Element<'_>) -> Condition {
         return Condition::Invalid;
     };
     let value = owned(element.attr("value"));
-    Condition::Attribute(AttributeTest { attribute: attribute.to_owned(), operation, value_type, source, value })
+    Condition::Attribute(AttributeTest {
+        attribute: attribute.to_owned(),
+        operation,
+        value_type,
+        source,
+        value,
+    })
 }
 
 fn operation_test(reader: &mut Reader<'_>, element: Element<'_>) -> Condition {

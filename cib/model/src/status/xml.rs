@@ -266,7 +266,9 @@ impl OperationRecord {
         let number = |name: &str, missing: i32| -> i32 {
             match element.attr(name) {
                 None => missing,
-                Some(text) => parse_leading_integer(text).and_then(|value| i32::try_from(value).ok()).unwrap_or(INVALID),
+                Some(text) => {
+                    parse_leading_integer(text).and_then(|value| i32::try_from(value).ok()).unwrap_or(INVALID)
+                }
             }
         };
         let time = |name: &str| integer(element, name).and_then(|value| u64::try_from(value).ok());
@@ -283,7 +285,9 @@ impl OperationRecord {
             call_id: number("call-id", -1),
             rc_code: number("rc-code", INVALID),
             op_status: number("op-status", INVALID),
-            interval_ms: integer(element, "interval").and_then(|value| u32::try_from(value).ok()).unwrap_or(0),
+            interval_ms: integer(element, "interval")
+                .and_then(|value| u32::try_from(value).ok())
+                .unwrap_or(0),
             last_rc_change: integer(element, "last-rc-change"),
             exec_time_ms: time("exec-time"),
             queue_time_ms: time("queue-time"),
