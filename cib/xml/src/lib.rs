@@ -10,6 +10,7 @@ mod error;
 mod ids;
 mod names;
 mod parse;
+pub mod patch;
 mod write;
 pub mod xpath;
 
@@ -17,5 +18,6 @@ pub use document::{Document, Kind, NodeIx};
 pub use element::{Children, Descendants, Element};
 pub use error::{Limits, ParseError, ParseErrorKind};
 pub use parse::{is_name_character, is_name_start};
+pub use patch::{Patch, PatchError, Version, diff};
 pub use write::WriteOptions;
 pub use write::{escape_attribute, escape_text};
