@@ -43,13 +43,20 @@ const fn command(
     Command { name, also, kind, summary, run }
 }
 
-use Kind::Own;
+use Kind::{Own, Tool};
 
 /// Every command, in the order of the help. Sorted by kind, then by name.
 #[rustfmt::skip] // one line a command
 pub static TABLE: &[Command] = &[
     // Services.
     // Tools of the old stack. One line a tool: name, other names, summary, function.
+    command(
+        Tool,
+        "haresources2cib",
+        &[],
+        "turn the configuration of a heartbeat cluster into ours",
+        holdfast_tools::haresources2cib::run,
+    ),
     // Our own.
     command(Own, "install-links", &[], "make links by which every tool is called by its own name", install::run),
     command(Own, "wrap-resource-script", &[], "wrap a resource.d script that only starts something", wrap::run),

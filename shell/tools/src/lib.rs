@@ -1,1 +1,3 @@
 //! The command line tools, one module each.
+
+pub mod haresources2cib;

@@ -1,1 +1,3 @@
 //! Data-driven cases: scheduler, tools, conversion.
+
+pub mod shared;

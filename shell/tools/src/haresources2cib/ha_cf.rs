@@ -1,0 +1,769 @@
+//! Reads `ha.cf`: nodes, media, times, failback, ping nodes, clients, fencing, logging.
+//!
+//! Knows the grammar and every check of heartbeat 3.0.6, and says file, line, value and cure where heartbeat
+//! said nothing. Does not look at the machine: interfaces, hosts and programs are not its business.
+
+use super::directives::{self, Directive, Fate, Shape};
+use super::source::{Account, Place, Verdict};
+use super::value::{milliseconds, spoken, truth};
+
+/// A value and the line it was set on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Set<T> {
+    /// The value.
+    pub value: T,
+    /// Where.
+    pub place: Place,
+    /// The line as written.
+    pub text: String,
+}
+
+/// A way heartbeats travelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Medium {
+    /// Broadcast on an interface.
+    Broadcast { interface: String, port: u16 },
+    /// Unicast from an interface to a peer.
+    Unicast { interface: String, peer: String, port: u16 },
+    /// Multicast.
+    Multicast { interface: String, group: String, port: u16, ttl: u8 },
+    /// A serial line.
+    Serial { device: String },
+}
+
+/// What happens to services when their preferred node returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failback {
+    /// They go home.
+    On,
+    /// They stay.
+    Off,
+    /// As on, by the protocol of heartbeat 0.4.
+    Legacy,
+}
+
+/// Something to ping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PingTarget {
+    /// One host, one vote.
+    Host(String),
+    /// Several hosts, one vote while any of them answers.
+    Group { name: String, hosts: Vec<String> },
+}
+
+/// A program that heartbeat kept running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The user it runs as.
+    pub user: String,
+    /// Full path.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// `failfast`: the node is rebooted when it dies.
+    pub failfast: bool,
+}
+
+impl Client {
+    /// The program's name without its folder: old paths differ between distributions.
+    pub fn name(&self) -> &str {
+        self.program.rsplit('/').next().unwrap_or(&self.program)
+    }
+}
+
+/// A fence device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stonith {
+    /// `stonith TYPE FILE`.
+    File { kind: String, file: String },
+    /// `stonith_host HOST TYPE PARAMETERS`; the host is `*` for all.
+    Host { host: String, kind: String, params: Vec<String> },
+}
+
+/// Whether the version 2 cluster manager ran instead of `haresources`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CrmMode {
+    /// `haresources` rules.
+    #[default]
+    Off,
+    /// A CIB exists.
+    On,
+}
+
+/// The whole file.
+#[derive(Debug, Clone, Default)]
+pub struct HaCf {
+    pub nodes: Vec<Set<String>>,
+    pub media: Vec<Set<Medium>>,
+    pub keepalive: Option<Set<u64>>,
+    pub warntime: Option<Set<u64>>,
+    pub deadtime: Option<Set<u64>>,
+    pub initdead: Option<Set<u64>>,
+    pub deadping: Option<Set<u64>>,
+    pub failback: Option<Set<Failback>>,
+    pub pings: Vec<Set<PingTarget>>,
+    pub clients: Vec<Set<Client>>,
+    pub stonith: Vec<Set<Stonith>>,
+    pub watchdog: Option<Set<String>>,
+    pub crm: Option<Set<CrmMode>>,
+    pub logfacility: Option<Set<String>>,
+    pub logfile: Option<Set<String>>,
+    pub debugfile: Option<Set<String>>,
+    pub use_logd: Option<Set<bool>>,
+    pub debug: Option<Set<u8>>,
+    pub autojoin: Option<Set<String>>,
+    pub cluster: Option<Set<String>>,
+    pub rtprio: Option<Set<u8>>,
+    pub realtime: Option<Set<bool>>,
+}
+
+/// Heartbeat's built-in values, in milliseconds.
+pub const DEFAULT_KEEPALIVE: u64 = 1_000;
+const DEFAULT_DEADTIME: u64 = 30_000;
+/// Limits of heartbeat itself.
+const MOST_NODES: usize = 100;
+const MOST_MEDIA: usize = 64;
+const LONGEST_NAME: usize = 99;
+const LONGEST_LINE: usize = 65_536;
+
+impl HaCf {
+    /// Effective time between heartbeats.
+    pub fn keepalive_ms(&self) -> u64 {
+        self.keepalive.as_ref().map_or(DEFAULT_KEEPALIVE, |s| s.value)
+    }
+
+    /// Effective time after which a silent node is dead.
+    pub fn deadtime_ms(&self) -> u64 {
+        self.deadtime.as_ref().map_or(DEFAULT_DEADTIME, |s| s.value)
+    }
+
+    /// Effective time to wait for the others at the start.
+    pub fn initdead_ms(&self) -> u64 {
+        self.initdead.as_ref().map_or_else(
+            || match self.deadtime_ms() {
+                dead if dead > 10_000 => dead,
+                dead if dead < 6_000 => 12_000,
+                dead => 2 * dead,
+            },
+            |s| s.value,
+        )
+    }
+
+    /// Effective time after which a silent ping node is dead.
+    pub fn deadping_ms(&self) -> u64 {
+        self.deadping.as_ref().map_or_else(|| self.deadtime_ms(), |s| s.value)
+    }
+}
+
+/// State of the parse: what acts on the lines behind it.
+struct Parser<'a> {
+    file: &'a str,
+    port: u16,
+    result: HaCf,
+    account: &'a mut Account,
+    media_seen: bool,
+    ports_seen: bool,
+}
+
+/// Reads the file `file` with the content `text`. What is wrong goes into `account` as errors.
+pub fn parse(file: &str, text: &str, account: &mut Account) -> HaCf {
+    let mut parser =
+        Parser { file, port: 694, result: HaCf::default(), account, media_seen: false, ports_seen: false };
+    for (index, raw) in text.lines().enumerate() {
+        parser.line(index + 1, raw);
+    }
+    parser.check_whole();
+    parser.result
+}
+
+impl Parser<'_> {
+    fn line(&mut self, number: usize, raw: &str) {
+        let place = Place::new(self.file, number);
+        if raw.len() > LONGEST_LINE {
+            let start = &raw[..raw.floor_char_boundary(60)];
+            self.error(&place, start, "the line is too long", "split it into several lines");
+            return;
+        }
+        let body = raw.split(['#', '\r']).next().unwrap_or_default().trim();
+        let mut halves = body.splitn(2, |c: char| c.is_whitespace());
+        let (Some(word), rest) =
+            (halves.next().filter(|w| !w.is_empty()), halves.next().unwrap_or_default().trim())
+        else {
+            return;
+        };
+        let Some(row) = directives::find(word) else {
+            let cure = match directives::nearest(word) {
+                Some(meant) => format!("did you mean `{meant}`? otherwise remove the line"),
+                None if self.result.nodes.is_empty() => {
+                    format!("if `{word}` is a machine, write `node {word}`; otherwise remove the line")
+                }
+                None => "remove the line, or write it as one of heartbeat's directives".to_owned(),
+            };
+            self.error(&place, body, &format!("Illegal directive [{word}] in {}", self.file), &cure);
+            return;
+        };
+        match row.shape {
+            Shape::Line => self.whole_line(row, &place, body, rest),
+            Shape::Options => {
+                let words: Vec<&str> =
+                    rest.split(|c: char| c.is_whitespace() || c == ',').filter(|w| !w.is_empty()).collect();
+                if words.is_empty() {
+                    self.account.note(
+                        &place,
+                        body,
+                        Verdict::Dropped,
+                        "names no value; heartbeat ignored it too",
+                    );
+                }
+                for value in words {
+                    self.option(row, &place, body, value);
+                }
+            }
+        }
+    }
+
+    fn error(&mut self, place: &Place, text: &str, note: &str, cure: &str) {
+        self.account.advise(place, text, Verdict::Error, note, cure);
+    }
+
+    fn option(&mut self, row: &Directive, place: &Place, text: &str, value: &str) {
+        if let Fate::Explained(why) = row.fate {
+            if !self.account.speaks_of(place) {
+                self.account.note(place, text, Verdict::Dropped, why);
+            }
+            return;
+        }
+        match row.name {
+            "node" => self.node(place, text, value),
+            "bcast" | "udp" => {
+                self.media_seen = true;
+                let medium = Medium::Broadcast { interface: value.to_owned(), port: self.port };
+                self.medium(place, text, medium);
+            }
+            "serial" if !value.starts_with('/') => {
+                self.error(place, text, "Serial port not full pathname", "write the device as /dev/ttyS0");
+            }
+            "serial" => self.medium(place, text, Medium::Serial { device: value.to_owned() }),
+            "udpport" => match value.parse::<u16>().ok().filter(|p| *p > 0) {
+                Some(port) => {
+                    self.port = port;
+                    if self.media_seen {
+                        self.account.note(
+                            place,
+                            text,
+                            Verdict::Changed,
+                            "stands behind the media lines, so heartbeat did not use it for them; neither do we",
+                        );
+                    } else if !self.ports_seen {
+                        self.ports_seen = true;
+                    }
+                }
+                None => self.error(place, text, &format!("invalid port [{value}] specified."), "a port from 1 to 65535"),
+            },
+            "baud" => {
+                const SPEEDS: &[&str] = &["9600", "19200", "38400", "57600", "115200", "230400", "460800"];
+                if SPEEDS.contains(&value) {
+                    self.account.note(place, text, Verdict::Dropped, "serial lines are not used any more");
+                } else {
+                    let note = format!("invalid baudrate [{value}] specified.");
+                    self.error(place, text, &note, &format!("one of {}", SPEEDS.join(", ")));
+                }
+            }
+            "keepalive" => self.time(place, text, value, 1, |r| &mut r.keepalive),
+            "warntime" => self.time(place, text, value, 0, |r| &mut r.warntime),
+            "deadtime" => self.time(place, text, value, 0, |r| &mut r.deadtime),
+            "initdead" => self.time(place, text, value, 0, |r| &mut r.initdead),
+            "deadping" => self.time(place, text, value, 0, |r| &mut r.deadping),
+            "conn_logd_time" => {
+                self.explained_time(place, text, value, "there is no separate logging daemon to connect to");
+            }
+            "ping" | "ping6" => {
+                let target = PingTarget::Host(value.to_owned());
+                self.result.pings.push(Set { value: target, place: place.clone(), text: text.to_owned() });
+            }
+            "hbaping" => self.account.note(place, text, Verdict::Dropped, "fibre channel ping nodes are not watched"),
+            "auto_failback" | "nice_failback" => self.failback(row.name, place, text, value),
+            "crm" | "pacemaker" => self.crm(place, text, value),
+            "hopfudge" | "debug" => self.small_number(row.name, place, text, value),
+            "watchdog" => {
+                if self.result.watchdog.is_some() {
+                    self.error(place, text, "Watchdog device multiply specified.", "keep one watchdog line");
+                } else {
+                    self.keep(place, text, value.to_owned(), |r| &mut r.watchdog);
+                }
+            }
+            "logfacility" => self.facility(place, text, value),
+            "logfile" => self.keep(place, text, value.to_owned(), |r| &mut r.logfile),
+            "debugfile" => self.keep(place, text, value.to_owned(), |r| &mut r.debugfile),
+            "use_logd" => self.boolean(place, text, value, |r| &mut r.use_logd),
+            "realtime" => self.boolean(place, text, value, |r| &mut r.realtime),
+            "rtprio" => match value.parse::<u8>().ok().filter(|p| (1..=99).contains(p)) {
+                Some(priority) => self.keep(place, text, priority, |r| &mut r.rtprio),
+                None => self.error(place, text, &format!("Illegal realtime priority [{value}]"), "a number from 1 to 99"),
+            },
+            "autojoin" => {
+                if matches!(value, "none" | "other" | "any") {
+                    self.keep(place, text, value.to_owned(), |r| &mut r.autojoin);
+                } else {
+                    self.error(place, text, &format!("Invalid autojoin directive [{value}]"), "none, other or any");
+                }
+            }
+            "uuidfrom" => {
+                if matches!(value, "file" | "nodename") {
+                    let note = "a node is known by its configured name and id, never by a file that a clone would copy";
+                    self.account.note(place, text, Verdict::Changed, note);
+                } else {
+                    self.error(place, text, &format!("Invalid uuidfrom directive [{value}]"), "file or nodename");
+                }
+            }
+            "hbgenmethod" => {
+                if matches!(value, "file" | "time") {
+                    let note = "every start makes a fresh session key, so no generation number is kept";
+                    self.account.note(place, text, Verdict::Dropped, note);
+                } else {
+                    self.error(place, text, &format!("Illegal hb generation method [{value}]"), "file or time");
+                }
+            }
+            "cluster" => self.keep(place, text, value.to_owned(), |r| &mut r.cluster),
+            "quorum_server" => self.account.advise(
+                place,
+                text,
+                Verdict::NeedsYou,
+                format!("{value} gave its vote to one half of a split cluster; nothing does so yet"),
+                "run `holdfast witness` on that machine and name it in quorum { device { ... } } of corosync.conf",
+            ),
+            "env" => {
+                if value.contains('=') {
+                    let note = "agents get a clean environment; set the variable in the agent's own configuration";
+                    self.account.note(place, text, Verdict::Dropped, note);
+                } else {
+                    self.error(place, text, &format!("invalid nvpair({value})"), "NAME=VALUE");
+                }
+            }
+            "use_apphbd" => self.explained_truth(place, text, value, "the guard process watches the daemon"),
+            "traditional_compression" => self.explained_truth(place, text, value, "packets are not compressed"),
+            "msgfmt" => {
+                if matches!(value, "classic" | "netstring") {
+                    self.account.note(place, text, Verdict::Dropped, "the ring has one packet format");
+                } else {
+                    self.error(place, text, &format!("unknown message format [{value}]"), "classic or netstring");
+                }
+            }
+            "memreserve" | "max_rexmit_delay" | "compression_threshold" => {
+                if value.parse::<u32>().is_ok_and(|n| n > 0) {
+                    self.account.note(place, text, Verdict::Dropped, "it tuned the inside of heartbeat");
+                } else {
+                    self.error(place, text, &format!("{} invalid [{value}]", row.name), "a number above 0");
+                }
+            }
+            other => unreachable_row(other),
+        }
+    }
+
+    fn keep<T>(
+        &mut self,
+        place: &Place,
+        text: &str,
+        value: T,
+        slot: impl Fn(&mut HaCf) -> &mut Option<Set<T>>,
+    ) {
+        *slot(&mut self.result) = Some(Set { value, place: place.clone(), text: text.to_owned() });
+    }
+
+    fn time(
+        &mut self,
+        place: &Place,
+        text: &str,
+        value: &str,
+        least: u64,
+        slot: impl Fn(&mut HaCf) -> &mut Option<Set<u64>>,
+    ) {
+        match milliseconds(value).filter(|ms| *ms >= least) {
+            Some(ms) => self.keep(place, text, ms, slot),
+            None => self.bad_time(place, text, value),
+        }
+    }
+
+    fn bad_time(&mut self, place: &Place, text: &str, value: &str) {
+        let cure = match value.trim_end_matches(|c: char| c.is_ascii_alphabetic()) {
+            number if milliseconds(number).is_some() => {
+                format!("heartbeat knows bare seconds, `ms` and `us`: write `{number}` for {number} seconds")
+            }
+            _ => "a number of seconds, or a number with `ms` or `us`".to_owned(),
+        };
+        self.error(place, text, &format!("`{value}` is not a time"), &cure);
+    }
+
+    fn explained_time(&mut self, place: &Place, text: &str, value: &str, why: &str) {
+        match milliseconds(value).filter(|ms| *ms > 0) {
+            Some(_) => self.account.note(place, text, Verdict::Dropped, why),
+            None => self.bad_time(place, text, value),
+        }
+    }
+
+    fn boolean(
+        &mut self,
+        place: &Place,
+        text: &str,
+        value: &str,
+        slot: impl Fn(&mut HaCf) -> &mut Option<Set<bool>>,
+    ) {
+        match truth(value) {
+            Some(yes) => self.keep(place, text, yes, slot),
+            None => self.bad_truth(place, text, value),
+        }
+    }
+
+    fn explained_truth(&mut self, place: &Place, text: &str, value: &str, why: &str) {
+        match truth(value) {
+            Some(_) => self.account.note(place, text, Verdict::Dropped, why),
+            None => self.bad_truth(place, text, value),
+        }
+    }
+
+    fn bad_truth(&mut self, place: &Place, text: &str, value: &str) {
+        self.error(
+            place,
+            text,
+            &format!("`{value}` is neither on nor off"),
+            "on, yes, true, off, no or false",
+        );
+    }
+
+    fn node(&mut self, place: &Place, text: &str, value: &str) {
+        let name = value.to_lowercase();
+        if name.len() > LONGEST_NAME {
+            let note = format!("a node name of {} bytes; at most {LONGEST_NAME}", name.len());
+            return self.error(place, text, &note, "use the name that `uname -n` prints");
+        }
+        if name.contains(['<', '>', '=', '(', ')', '"', '\'']) {
+            let cure = "put a # before the words that are a comment";
+            return self.error(place, text, &format!("`{value}` cannot be a node name"), cure);
+        }
+        if self.result.nodes.iter().any(|n| n.value == name) {
+            return self.account.note(
+                place,
+                text,
+                Verdict::Kept,
+                format!("the node {name} is named already"),
+            );
+        }
+        if self.result.nodes.len() == MOST_NODES {
+            return self.error(
+                place,
+                text,
+                &format!("more than {MOST_NODES} nodes"),
+                "remove the superfluous nodes",
+            );
+        }
+        self.result.nodes.push(Set { value: name, place: place.clone(), text: text.to_owned() });
+    }
+
+    fn medium(&mut self, place: &Place, text: &str, medium: Medium) {
+        if self.result.media.len() == MOST_MEDIA {
+            return self.error(
+                place,
+                text,
+                "Too many media specified (> 64)",
+                "keep the media that are in use",
+            );
+        }
+        self.result.media.push(Set { value: medium, place: place.clone(), text: text.to_owned() });
+    }
+
+    fn failback(&mut self, directive: &str, place: &Place, text: &str, value: &str) {
+        let value = match (directive, truth(value)) {
+            ("nice_failback", Some(nice)) => {
+                let now = if nice { Failback::Off } else { Failback::On };
+                let word = if nice { "off" } else { "on" };
+                let note = format!("obsolete since heartbeat 1.2; it means auto_failback {word}");
+                self.account.note(place, text, Verdict::Changed, note);
+                now
+            }
+            ("auto_failback", Some(true)) => Failback::On,
+            ("auto_failback", Some(false)) => Failback::Off,
+            ("auto_failback", None) if value.eq_ignore_ascii_case("legacy") => {
+                let note = "Deprecated 'legacy' auto_failback option selected: converted as `on`";
+                self.account.note(place, text, Verdict::Changed, note);
+                Failback::Legacy
+            }
+            _ => {
+                let expected = if directive == "nice_failback" { "on or off" } else { "on, off or legacy" };
+                return self.error(place, text, &format!("`{value}` is no value of {directive}"), expected);
+            }
+        };
+        self.keep(place, text, value, |r| &mut r.failback);
+    }
+
+    fn crm(&mut self, place: &Place, text: &str, value: &str) {
+        let mode = match truth(value) {
+            Some(on) => Some(if on { CrmMode::On } else { CrmMode::Off }),
+            None => matches!(value, "manual" | "minimal" | "respawn" | "valgrind").then_some(CrmMode::On),
+        };
+        match mode {
+            Some(mode) => self.keep(place, text, mode, |r| &mut r.crm),
+            None => self.error(
+                place,
+                text,
+                &format!("`{value}` is no value of crm"),
+                "on, off, respawn or manual",
+            ),
+        }
+    }
+
+    fn small_number(&mut self, name: &str, place: &Place, text: &str, value: &str) {
+        match value.parse::<u8>() {
+            Ok(_) if name == "hopfudge" => {
+                self.account.note(
+                    place,
+                    text,
+                    Verdict::Dropped,
+                    "it limited hops on serial rings, which are gone",
+                );
+            }
+            Ok(level) => self.keep(place, text, level, |r| &mut r.debug),
+            Err(_) => {
+                self.error(place, text, &format!("`{value}` is no value of {name}"), "a number from 0 to 255")
+            }
+        }
+    }
+
+    fn facility(&mut self, place: &Place, text: &str, value: &str) {
+        const FACILITIES: &[&str] = &[
+            "none", "auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "mark", "news",
+            "security", "syslog", "user", "uucp", "local0", "local1", "local2", "local3", "local4", "local5",
+            "local6", "local7",
+        ];
+        if FACILITIES.contains(&value) {
+            self.keep(place, text, value.to_owned(), |r| &mut r.logfacility);
+        } else {
+            self.error(
+                place,
+                text,
+                &format!("Log facility({value}) not valid"),
+                "daemon, local0 ... local7 or none",
+            );
+        }
+    }
+
+    fn whole_line(&mut self, row: &Directive, place: &Place, text: &str, rest: &str) {
+        let words: Vec<&str> = rest.split_whitespace().collect();
+        match row.name {
+            "ucast" | "ucast6" => self.unicast(row.name, place, text, &words),
+            "mcast" | "mcast6" => self.multicast(row.name, place, text, &words),
+            "ping_group" => match words.as_slice() {
+                [name, hosts @ ..] if !hosts.is_empty() => {
+                    let hosts = hosts.iter().map(|h| (*h).to_owned()).collect();
+                    let target = PingTarget::Group { name: (*name).to_owned(), hosts };
+                    self.result.pings.push(Set {
+                        value: target,
+                        place: place.clone(),
+                        text: text.to_owned(),
+                    });
+                }
+                _ => self.error(place, text, "a ping group without hosts", "ping_group NAME HOST [HOST ...]"),
+            },
+            "respawn" | "failfast" => self.client(row.name == "failfast", place, text, &words),
+            "apiauth" => self.apiauth(place, text, &words),
+            "stonith" => match words.as_slice() {
+                [] => self.error(place, text, "No Stonith type given", "stonith TYPE FILE"),
+                [_] => self.error(place, text, "No Stonith config file given", "stonith TYPE FILE"),
+                [kind, file, ..] => {
+                    let value = Stonith::File { kind: (*kind).to_owned(), file: (*file).to_owned() };
+                    self.result.stonith.push(Set { value, place: place.clone(), text: text.to_owned() });
+                }
+            },
+            "stonith_host" => match words.as_slice() {
+                [] => self.error(
+                    place,
+                    text,
+                    "No Stonith hostname argument given",
+                    "stonith_host HOST TYPE PARAMETERS",
+                ),
+                [_] => self.error(place, text, "No Stonith type given", "stonith_host HOST TYPE PARAMETERS"),
+                [host, kind, params @ ..] => {
+                    let value = Stonith::Host {
+                        host: host.to_lowercase(),
+                        kind: (*kind).to_owned(),
+                        params: params.iter().map(|p| (*p).to_owned()).collect(),
+                    };
+                    // The parameters hold passwords: the report repeats host and type only.
+                    let shown =
+                        format!("{} {host} {kind}{}", row.name, if params.is_empty() { "" } else { " ..." });
+                    self.result.stonith.push(Set { value, place: place.clone(), text: shown });
+                }
+            },
+            other => unreachable_row(other),
+        }
+    }
+
+    fn unicast(&mut self, directive: &str, place: &Place, text: &str, words: &[&str]) {
+        self.media_seen = true;
+        match words {
+            [interface, peer, ..] => {
+                let medium = Medium::Unicast {
+                    interface: (*interface).to_owned(),
+                    peer: (*peer).to_owned(),
+                    port: self.port,
+                };
+                self.medium(place, text, medium);
+            }
+            [interface] => {
+                let note = format!("{directive}: [{interface}] missing target IP address/hostname");
+                self.error(place, text, &note, &format!("{directive} {interface} ADDRESS-OF-THE-PEER"));
+            }
+            [] => self.error(
+                place,
+                text,
+                &format!("{directive} names no interface"),
+                &format!("{directive} IF PEER"),
+            ),
+        }
+    }
+
+    fn multicast(&mut self, directive: &str, place: &Place, text: &str, words: &[&str]) {
+        self.media_seen = true;
+        let form = format!("{directive} INTERFACE GROUP PORT TTL LOOP");
+        let [interface, group, port, ttl, looped, ..] = words else {
+            return self.error(
+                place,
+                text,
+                &format!("{directive} needs five words, has {}", words.len()),
+                &form,
+            );
+        };
+        let right_group = group.parse::<std::net::IpAddr>().is_ok_and(|a| a.is_multicast());
+        let port = port.parse::<u16>().ok().filter(|p| *p > 0);
+        let ttl = ttl.parse::<u8>().ok().filter(|t| *t <= 4);
+        let fault = if !right_group {
+            Some(format!("`{group}` is not a multicast address"))
+        } else if port.is_none() {
+            Some(format!("invalid port [{}] specified.", words[2]))
+        } else if ttl.is_none() {
+            Some(format!("the time to live `{}` is not from 0 to 4", words[3]))
+        } else {
+            (!matches!(*looped, "0" | "1")).then(|| format!("the loop flag `{looped}` is neither 0 nor 1"))
+        };
+        if let Some(fault) = fault {
+            return self.error(place, text, &fault, &form);
+        }
+        if let (Some(port), Some(ttl)) = (port, ttl) {
+            let medium = Medium::Multicast {
+                interface: (*interface).to_owned(),
+                group: (*group).to_owned(),
+                port,
+                ttl,
+            };
+            self.medium(place, text, medium);
+        }
+    }
+
+    fn client(&mut self, failfast: bool, place: &Place, text: &str, words: &[&str]) {
+        let directive = if failfast { "failfast" } else { "respawn" };
+        let form = format!("{directive} USER /FULL/PATH [ARGUMENTS]");
+        match words {
+            [user, program, args @ ..] => {
+                if !program.starts_with('/') {
+                    return self.error(
+                        place,
+                        text,
+                        &format!("Client child [{program}] is not full pathname"),
+                        &form,
+                    );
+                }
+                let value = Client {
+                    user: (*user).to_owned(),
+                    program: (*program).to_owned(),
+                    args: args.iter().map(|a| (*a).to_owned()).collect(),
+                    failfast,
+                };
+                self.result.clients.push(Set { value, place: place.clone(), text: text.to_owned() });
+            }
+            _ => self.error(place, text, &format!("{directive} needs a user and a program"), &form),
+        }
+    }
+
+    fn apiauth(&mut self, place: &Place, text: &str, words: &[&str]) {
+        let form = "apiauth CLIENT [uid=LIST] [gid=LIST]";
+        let right =
+            words.len() >= 2 && words[1..].iter().all(|w| w.starts_with("uid=") || w.starts_with("gid="));
+        if !right {
+            let client = words.first().unwrap_or(&"");
+            return self.error(place, text, &format!("Invalid apiauth directive [{client}]"), form);
+        }
+        let narrow = |w: &&str| {
+            matches!(w.split_once('='), Some(("gid", "haclient" | "root") | ("uid", "root" | "hacluster")))
+        };
+        if words[1..].iter().all(narrow) {
+            let note = "the local socket is for root and the group haclient; ACLs of the CIB say more";
+            self.account.note(place, text, Verdict::Dropped, note);
+        } else {
+            let note = "it let in more than root and the group haclient";
+            let cure =
+                "add these users to the group haclient, and give them a role: `crm configure role ...`";
+            self.account.advise(place, text, Verdict::NeedsYou, note, cure);
+        }
+    }
+
+    /// What only shows when the whole file is read.
+    fn check_whole(&mut self) {
+        let whole = Place::new(self.file, 0);
+        if self.result.media.is_empty() {
+            self.error(
+                &whole,
+                "",
+                "No heartbeat media defined",
+                "add a line like `bcast eth0` or `ucast eth0 PEER`",
+            );
+        }
+        if self.result.nodes.is_empty() {
+            self.error(
+                &whole,
+                "",
+                "no nodes defined",
+                "add a line `node NAME` for each machine, as `uname -n` prints it",
+            );
+        }
+        let (keep, dead) = (self.result.keepalive_ms(), self.result.deadtime_ms());
+        if dead <= 2 * keep {
+            let place = self
+                .result
+                .deadtime
+                .as_ref()
+                .or(self.result.keepalive.as_ref())
+                .map_or(whole.clone(), |s| s.place.clone());
+            let note = format!("Dead time [{dead}] is too small compared to keeplive [{keep}]");
+            self.error(&place, "", &note, &format!("a deadtime above {}", spoken(2 * keep)));
+        }
+        let initdead = self.result.initdead_ms();
+        if let Some(set) = self.result.initdead.clone() {
+            if set.value < dead {
+                let note = format!("Initial dead time [{}] is smaller than deadtime [{dead}]", set.value);
+                self.error(
+                    &set.place,
+                    &set.text,
+                    &note,
+                    &format!("an initdead of at least {}", spoken(dead)),
+                );
+            } else if initdead < 10_000 {
+                let note = format!("Initial dead time [{initdead} ms] may be too small!");
+                self.account.note(&set.place, &set.text, Verdict::Changed, note);
+            }
+        }
+        let ping = self.result.deadping_ms();
+        if let Some(set) = self.result.deadping.clone().filter(|_| ping <= 2 * keep) {
+            let note = format!("Ping dead time [{ping}] is too small compared to keeplive [{keep}]");
+            self.error(&set.place, &set.text, &note, &format!("a deadping above {}", spoken(2 * keep)));
+        }
+        let crm = self.result.crm.as_ref().is_some_and(|s| s.value == CrmMode::On);
+        if let Some(set) = self.result.autojoin.clone().filter(|s| s.value != "none" && !crm) {
+            let note = "R1 style resource management conflicts with autojoin set";
+            self.error(&set.place, &set.text, note, "You need either unset autojoin or enable crm");
+        }
+    }
+}
+
+/// A row of the table without a reader is a mistake of the table; the tests visit every row.
+fn unreachable_row(name: &str) -> ! {
+    panic!("the directive `{name}` has no reader")
+}
