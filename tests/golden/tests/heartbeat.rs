@@ -1,5 +1,7 @@
 //! Conversion of heartbeat configurations against the shared cases: what each CIB says, and which files are refused.
 
+#![allow(clippy::unwrap_used)]
+
 use holdfast_golden::shared;
 use holdfast_tools::haresources2cib::{self, ha_cf, haresources, source::Account};
 use holdfast_xml::{Document, Element};
