@@ -3,6 +3,8 @@
 //! Passes, each reading the earlier ones and never altering them: [`facts`] -> constraints -> assign -> actions ->
 //! order -> [`graph`]. No XML, no clock, no reference counting between tables: typed indices and vectors.
 
+pub mod assign;
+pub mod constraints;
 pub mod facts;
 pub mod graph;
 pub mod index;

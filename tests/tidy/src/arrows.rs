@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("holdfast-xml", &[], &["quick-xml"]),
     ("holdfast-model", &["holdfast-xml"], &["jiff", "md-5", "uuid", "indexmap"]),
     ("holdfast-store", &["holdfast-xml", "holdfast-model"], &["md-5"]),
-    ("holdfast-scheduler", &["holdfast-model"], &["indexmap"]),
+    ("holdfast-scheduler", &["holdfast-model"], &["indexmap", "regex-lite"]),
     (
         "holdfast-core",
         &[

@@ -3,6 +3,7 @@
 //! Knows how configuration and history become nodes, resources, roles and failures.
 //! Does not know where anything should run.
 
+mod lookup;
 mod types;
 
 pub use types::*;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holdfast_model::config::{Agent, Cib, OperationConfig, ProbeMode, ResourceConfig};
+use holdfast_model::score::HealthScores;
 use holdfast_model::{AttributeSet, Problem, Role, Score};
 
 use crate::index::IndexVec;
@@ -153,6 +154,8 @@ pub struct Options {
     pub sanitized: bool,
     /// `node-health-strategy` and friends, settled per node in [`Node::health`].
     pub health_strategy: HealthStrategy,
+    /// What `red`, `yellow` and `green` are worth as scores.
+    pub health_scores: HealthScores,
     /// Id of the node that is DC, if the document says so.
     pub dc: Option<NodeIx>,
 }

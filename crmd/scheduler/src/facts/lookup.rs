@@ -1,0 +1,119 @@
+//! Simple questions about the tables.
+
+use holdfast_model::Score;
+
+use super::{EarlyAction, Facts, Flags, NodeIx, RscIx};
+
+impl Facts<'_> {
+    /// The node called `name` (letter case is not significant).
+    pub fn node_by_name(&self, name: &str) -> Option<NodeIx> {
+        self.nodes
+            .iter_enumerated()
+            .find(|(_, node)| node.name.eq_ignore_ascii_case(name))
+            .map(|(node, _)| node)
+    }
+
+    /// The outermost resource around `rsc`; a bundle counts only with `include_bundle`.
+    pub fn top_of(&self, rsc: RscIx, include_bundle: bool) -> RscIx {
+        let mut top = rsc;
+        while let Some(parent) = self.rscs[top].parent {
+            if !include_bundle && self.rscs[parent].is_bundle() {
+                break;
+            }
+            top = parent;
+        }
+        top
+    }
+
+    /// Whether `rsc` is a connection to a remote or guest node.
+    pub fn is_connection(&self, rsc: RscIx) -> bool {
+        self.rscs[rsc].is(Flags::REMOTE_CONNECTION)
+    }
+
+    /// A score as written, with the health words as the health options define them.
+    pub fn parse_score(&self, text: &str) -> Option<Score> {
+        Score::parse_with_health(text, self.options.health_scores)
+    }
+
+    /// An attribute of `node` for `rsc`, taken from the node's host if the resource keeps its attributes there.
+    pub fn located_attribute(&self, rsc: RscIx, node: NodeIx, name: &str) -> Option<&str> {
+        let it = &self.nodes[node];
+        let on_host = it.is_guest()
+            && self.rscs[rsc]
+                .meta("container-attribute-target")
+                .is_some_and(|target| target.eq_ignore_ascii_case("host"));
+        let node = match on_host {
+            false => node,
+            true => {
+                let launcher = self.rscs[it.connection?].launcher?;
+                *self.rscs[launcher].running_on.first()?
+            }
+        };
+        self.nodes[node].attributes.get(name).map(String::as_str)
+    }
+
+    /// The node that counts as where `rsc` is now, and the number of nodes where it is: the source of a migration in
+    /// progress, else the first node for which `happy` holds (online and clean), else the first.
+    pub fn active_node(&self, rsc: RscIx, happy: impl Fn(NodeIx) -> bool) -> (Option<NodeIx>, usize) {
+        let it = &self.rscs[rsc];
+        if let Some(bundle) = it.bundle_data() {
+            let mut active = bundle
+                .replicas
+                .iter()
+                .map(|replica| replica.container)
+                .filter(|&container| !self.rscs[container].running_on.is_empty());
+            return match (active.next(), active.next()) {
+                (None, _) => (None, 0),
+                (Some(only), None) => self.active_node(only, happy),
+                (Some(first), Some(second)) => {
+                    let mut nodes: Vec<NodeIx> = Vec::new();
+                    for container in [first, second].into_iter().chain(active) {
+                        for &node in &self.rscs[container].running_on {
+                            if !nodes.contains(&node) {
+                                nodes.push(node);
+                            }
+                        }
+                    }
+                    (self.pick_active(rsc, &nodes, happy), nodes.len())
+                }
+            };
+        }
+        (self.pick_active(rsc, &it.running_on, happy), it.running_on.len())
+    }
+
+    fn pick_active(&self, rsc: RscIx, nodes: &[NodeIx], happy: impl Fn(NodeIx) -> bool) -> Option<NodeIx> {
+        let it = &self.rscs[rsc];
+        let mut active: Option<NodeIx> = None;
+        for &node in nodes {
+            if let Some(source) = it.migration_source {
+                if node == source {
+                    active = Some(node);
+                }
+            } else if !it.is(Flags::NEEDS_FENCING) && happy(node) && !active.is_some_and(&happy) {
+                active = Some(node);
+            }
+            active = active.or(Some(node));
+        }
+        active
+    }
+
+    /// Whether the fail count of `rsc` on `node` is going to be cleared.
+    pub fn clears_failures(&self, rsc: RscIx, node: NodeIx) -> bool {
+        self.early.iter().any(|early| match early {
+            EarlyAction::Resource { rsc: of, task, node: on, .. } => {
+                *of == rsc && *on == node && task == "clear_failcount"
+            }
+            EarlyAction::Fence { .. }
+            | EarlyAction::StopsOptional { .. }
+            | EarlyAction::FenceBeforeClear { .. } => false,
+        })
+    }
+}
+
+impl Facts<'_> {
+    /// Failures of `rsc` on `node` that still count, with those of what it launched.
+    pub fn failures_with_launched(&self, rsc: RscIx, node: NodeIx) -> i32 {
+        let _ = (rsc, node);
+        0
+    }
+}
