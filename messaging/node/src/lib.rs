@@ -1,4 +1,11 @@
 //! Sockets and thread around the ring; corosync.conf, authkey and keygen.
+//!
+//! Knows the machine and the files. Does not decide who is a member or what order messages have: that is the ring's.
 
 pub mod config;
 pub mod keys;
+pub mod machine;
+mod sys;
+pub mod thread;
+
+pub use thread::{Event, RingEvents, RingHandle, RingThread, Settings, StartError};

@@ -1,0 +1,15 @@
+//! System calls without a safe wrapper in our libraries: the only `unsafe` code of this crate.
+//!
+//! Knows the kernel's structures and nothing else; every function is safe to call.
+#![allow(unsafe_code)]
+
+mod batch;
+mod interfaces;
+mod schedule;
+
+pub use batch::{
+    Outgoing, RECEIVE, ReceiveBatch, SendBatch, force_buffers, read_refusals, set_error_queue, set_probing,
+    set_receive_offload,
+};
+pub use interfaces::{interface_addresses, route_changes};
+pub use schedule::{nice, round_robin, timer_slack};

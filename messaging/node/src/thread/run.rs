@@ -1,0 +1,475 @@
+//! The loop of the ring's thread: wait, take what came, let the ring work, send what it says.
+//!
+//! Decides nothing about the ring. It must never block on anything but its one wait.
+
+use super::channel::{Command, Commands, EVENT_BYTES, Event, EventSender};
+use super::record::Order;
+use super::socket::{LinkBinding, LinkSocket};
+use super::status::RingStatus;
+use super::{Settings, recipient};
+use crate::config::Scheduling;
+use crate::sys;
+use holdfast_totem::io::{Guarantee, Input, Output, Send};
+use holdfast_totem::time::{Instant, Now, Wall};
+use holdfast_totem::{Bytes, Config, PersistedRing, Ring};
+use rustix::event::{Timespec, epoll};
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::time::{
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, clock_gettime, timerfd_create,
+    timerfd_settime,
+};
+use socket2::Socket;
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, mpsc};
+
+const COMMANDS: u64 = 0;
+const TIMER: u64 = 1;
+const ROUTES: u64 = 2;
+const LINKS: u64 = 16;
+/// Batches taken from one socket before the others have their turn.
+const ROUNDS: usize = 8;
+/// Above so many times [`EVENT_BYTES`] memory is at risk and the node goes, with or without goodbye.
+const HARD_LIMIT: usize = 4;
+
+/// What the thread starts with.
+pub(super) struct Parts {
+    pub settings: Settings,
+    pub sockets: Vec<LinkSocket>,
+    pub persisted: Option<PersistedRing>,
+    pub seed: u64,
+    pub commands: Arc<Commands>,
+    pub events: EventSender,
+    pub writer: mpsc::Sender<Order>,
+}
+
+pub(super) struct Driver {
+    ring: Ring,
+    config: Config,
+    settings_name: String,
+    local: holdfast_totem::NodeId,
+    scheduling: Scheduling,
+    lock_memory: bool,
+    real_time: bool,
+    sockets: Vec<LinkSocket>,
+    commands: Arc<Commands>,
+    events: EventSender,
+    writer: mpsc::Sender<Order>,
+    epoll: OwnedFd,
+    timer: OwnedFd,
+    routes: Option<OwnedFd>,
+    armed: Option<Instant>,
+    receive: sys::ReceiveBatch,
+    send: sys::SendBatch,
+    outgoing: Vec<Send>,
+    taken: VecDeque<Command>,
+    /// Messages that the ring had no room for yet.
+    backlog: VecDeque<(Guarantee, Vec<u8>)>,
+    leaving: bool,
+    links_up: Vec<(u8, bool)>,
+    finished: bool,
+}
+
+/// The clock of the ring: goes on while the machine sleeps, so that a suspended node knows it was away.
+fn clock() -> Now {
+    let micros = |time: rustix::time::Timespec| {
+        (time.tv_sec.max(0) as u64).saturating_mul(1_000_000).saturating_add(time.tv_nsec as u64 / 1000)
+    };
+    let wall = micros(clock_gettime(ClockId::Realtime));
+    Now::new(Instant(micros(clock_gettime(ClockId::Boottime))), Wall(i64::try_from(wall).unwrap_or(i64::MAX)))
+}
+
+impl Driver {
+    pub fn new(parts: Parts) -> io::Result<Driver> {
+        let Parts { settings, sockets, persisted, seed, commands, events, writer } = parts;
+        let local = settings.identity.node_id;
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        watch(&epoll, commands.wake.as_fd(), COMMANDS)?;
+        watch(&epoll, timer.as_fd(), TIMER)?;
+        // Without it, link changes are found by probing alone.
+        let routes = sys::route_changes().ok();
+        if let Some(routes) = &routes {
+            watch(&epoll, routes.as_fd(), ROUTES)?;
+        }
+        for socket in &sockets {
+            watch_link(&epoll, socket)?;
+        }
+        let name = settings.identity.name.clone();
+        let ring =
+            Ring::new(settings.config.clone(), settings.key, settings.identity, persisted, seed, clock());
+        Ok(Driver {
+            ring,
+            config: settings.config,
+            settings_name: name,
+            local,
+            scheduling: settings.scheduling,
+            lock_memory: settings.lock_memory,
+            real_time: false,
+            sockets,
+            commands,
+            events,
+            writer,
+            epoll,
+            timer,
+            routes,
+            armed: None,
+            receive: sys::ReceiveBatch::default(),
+            send: sys::SendBatch::default(),
+            outgoing: Vec::new(),
+            taken: VecDeque::new(),
+            backlog: VecDeque::new(),
+            leaving: false,
+            links_up: Vec::new(),
+            finished: false,
+        })
+    }
+
+    /// Runs until the ring has left or the thread is told to vanish.
+    pub fn run(mut self) {
+        self.prepare();
+        self.read_link_states();
+        if let Err(error) = self.turn() {
+            self.events.send(Event::Fatal(format!("the ring's thread stops: {error}")));
+        }
+        self.commands.close();
+    }
+
+    /// Priority, timers, memory.
+    fn prepare(&mut self) {
+        // A coarse timer costs up to 50 microseconds a wait and nothing else.
+        let _ = sys::timer_slack(1);
+        match self.scheduling {
+            Scheduling::RoundRobin => match sys::round_robin() {
+                Ok(()) => self.real_time = true,
+                Err(error) => {
+                    let boosted = sys::nice(-20).is_ok();
+                    self.events.send(Event::Warning(format!(
+                        "real-time scheduling is refused ({error}); the ring runs {}. A busy machine may lose the \
+                         token: start as root, or set LimitRTPRIO in the service unit, or write 'sched_rr: no'",
+                        if boosted { "with nice value -20" } else { "with ordinary priority" },
+                    )));
+                }
+            },
+            Scheduling::Nice(value) => {
+                if let Err(error) = sys::nice(value) {
+                    self.events.send(Event::Warning(format!("cannot set the nice value {value}: {error}")));
+                }
+            }
+        }
+        if self.lock_memory
+            && let Err(error) =
+                mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)
+        {
+            self.events.send(Event::Warning(format!(
+                "memory cannot be locked ({error}); a machine that swaps may lose the token. Set LimitMEMLOCK=infinity"
+            )));
+        }
+    }
+
+    fn turn(&mut self) -> io::Result<()> {
+        let mut ready: Vec<epoll::Event> = Vec::with_capacity(32);
+        self.advance(clock());
+        while !self.finished {
+            let wait = self.arm()?;
+            ready.clear();
+            let spare = rustix::buffer::spare_capacity(&mut ready);
+            match epoll::wait(&self.epoll, spare, wait.as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            for event in &ready {
+                let data = event.data.u64();
+                match data {
+                    COMMANDS => {}
+                    TIMER => {
+                        let mut count = [0; 8];
+                        let _ = rustix::io::read(&self.timer, &mut count);
+                        self.armed = None;
+                    }
+                    ROUTES => self.routes_changed(),
+                    _ => self.link_ready(data - LINKS, event.flags),
+                }
+            }
+            self.take_commands();
+            self.advance(clock());
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the timer fires at the ring's deadline or before; a time-out of zero when it has passed.
+    fn arm(&mut self) -> io::Result<Option<Timespec>> {
+        let Some((deadline, _)) = self.ring.deadline() else { return Ok(None) };
+        if deadline <= clock().mono {
+            return Ok(Some(Timespec { tv_sec: 0, tv_nsec: 0 }));
+        }
+        // A timer that fires too early costs one turn, setting it anew at every turn costs a call each.
+        if self.armed.is_none_or(|armed| armed > deadline) {
+            let value = Timespec {
+                tv_sec: (deadline.0 / 1_000_000) as i64,
+                tv_nsec: ((deadline.0 % 1_000_000) * 1000) as _,
+            };
+            let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+            timerfd_settime(
+                &self.timer,
+                TimerfdTimerFlags::ABSTIME,
+                &Itimerspec { it_interval: never, it_value: value },
+            )?;
+            self.armed = Some(deadline);
+        }
+        Ok(None)
+    }
+
+    /// Timer and waiting messages, then everything the ring wants done.
+    fn advance(&mut self, now: Now) {
+        if self.ring.deadline().is_some_and(|(deadline, _)| deadline <= now.mono) {
+            self.ring.handle(now, Input::Timer);
+        }
+        self.drain_outputs(now);
+        self.feed(now);
+    }
+
+    /// Hands waiting messages to the ring as far as it has room.
+    fn feed(&mut self, now: Now) {
+        let mut fed = false;
+        while let Some((_, payload)) = self.backlog.front() {
+            if payload.len() > self.ring.room() {
+                break;
+            }
+            let Some((guarantee, payload)) = self.backlog.pop_front() else { break };
+            self.commands.room.add_permits(Commands::cost(payload.len() - 1) as usize);
+            self.ring.handle(now, Input::Multicast { guarantee, payload: Bytes::from(payload) });
+            fed = true;
+        }
+        if self.leaving && self.backlog.is_empty() {
+            self.leaving = false;
+            self.ring.handle(now, Input::Leave);
+            fed = true;
+        }
+        if fed {
+            self.drain_outputs(now);
+        }
+    }
+
+    fn drain_outputs(&mut self, _now: Now) {
+        while let Some(output) = self.ring.poll() {
+            match output {
+                Output::Send(send) => self.outgoing.push(send),
+                Output::PersistRing { ticket, record } => {
+                    if self.writer.send((ticket, record)).is_err() {
+                        self.fatal("the writer of the ring's record is gone".to_owned());
+                    }
+                }
+                Output::Left(reason) => {
+                    self.finished = true;
+                    self.flush();
+                    self.events.send(Event::Left(reason));
+                }
+                Output::Deliver(mut message) => {
+                    let end = message.payload.len().saturating_sub(1);
+                    let recipient = message.payload.last().copied();
+                    if let (Some(recipient::MANAGER), Some(payload)) =
+                        (recipient, message.payload.slice(0, end))
+                    {
+                        message.payload = payload;
+                        self.events.send(Event::Message(message));
+                    }
+                }
+                other => {
+                    if let Some(event) = Event::of(other) {
+                        self.events.send(event);
+                    }
+                }
+            }
+        }
+        self.flush();
+        if self.events.waiting() > EVENT_BYTES * HARD_LIMIT {
+            self.fatal("the cluster manager does not take its messages".to_owned());
+        }
+    }
+
+    /// Sends what has gathered, one call for each link as far as possible.
+    fn flush(&mut self) {
+        if self.outgoing.is_empty() {
+            return;
+        }
+        for socket in &self.sockets {
+            let number = socket.binding.number;
+            let trains: Vec<sys::Outgoing<'_>> = self
+                .outgoing
+                .iter()
+                .filter(|send| send.link == number)
+                .map(|send| sys::Outgoing {
+                    to: send.to,
+                    bytes: &send.bytes,
+                    segment: usize::from(send.segment),
+                })
+                .collect();
+            if !trains.is_empty() {
+                self.send.send(socket.socket.as_fd(), &trains);
+            }
+        }
+        self.outgoing.clear();
+    }
+
+    fn fatal(&mut self, why: String) {
+        if !self.finished {
+            self.finished = true;
+            self.events.send(Event::Fatal(why));
+        }
+    }
+
+    fn link_ready(&mut self, which: u64, flags: epoll::EventFlags) {
+        let (number, group) = ((which / 2) as u8, which % 2 == 1);
+        let Some(index) = self.sockets.iter().position(|socket| socket.binding.number == number) else {
+            return;
+        };
+        if flags.contains(epoll::EventFlags::ERR) {
+            for to in sys::read_refusals(self.sockets[index].socket.as_fd()) {
+                self.ring.handle(clock(), Input::Refused { link: number, to });
+            }
+            self.drain_outputs(clock());
+        }
+        for _ in 0..ROUNDS {
+            let socket: &Socket = match (&self.sockets[index].group, group) {
+                (Some(socket), true) => socket,
+                _ => &self.sockets[index].socket,
+            };
+            // An error here belongs to a datagram sent before; the error queue tells which.
+            let Ok(count) = self.receive.receive(socket.as_fd()) else { break };
+            if count == 0 {
+                break;
+            }
+            let now = clock();
+            for train in self.receive.arrived() {
+                for bytes in train.bytes.chunks_mut(train.segment) {
+                    self.ring.handle(now, Input::Datagram { link: number, from: train.from, bytes });
+                }
+            }
+            self.drain_outputs(now);
+            if count < sys::RECEIVE || self.finished {
+                break;
+            }
+        }
+    }
+
+    fn routes_changed(&mut self) {
+        if let Some(routes) = &self.routes {
+            let mut buffer = [0; 8192];
+            // What it says does not matter, only that something changed.
+            while rustix::io::read(routes, &mut buffer).is_ok_and(|read| read > 0) {}
+        }
+        self.read_link_states();
+    }
+
+    /// Tells the ring about links whose interface went up or down.
+    fn read_link_states(&mut self) {
+        let Ok(addresses) = sys::interface_addresses() else { return };
+        let states: Vec<(u8, bool)> = self
+            .sockets
+            .iter()
+            .map(|socket| {
+                let own = socket.binding.bind.ip();
+                let up = own.is_unspecified()
+                    || own.is_loopback()
+                    || addresses.iter().any(|address| address.address == own && address.up);
+                (socket.binding.number, up)
+            })
+            .collect();
+        for (link, up) in &states {
+            let before = self.links_up.iter().find(|(number, _)| number == link).is_none_or(|(_, up)| *up);
+            if before != *up {
+                self.ring.handle(clock(), Input::LinkState { link: *link, up: *up });
+            }
+        }
+        self.links_up = states;
+    }
+
+    fn take_commands(&mut self) {
+        let mut taken = std::mem::take(&mut self.taken);
+        self.commands.take(&mut taken);
+        for command in taken.drain(..) {
+            self.command(command);
+        }
+        self.taken = taken;
+    }
+
+    fn command(&mut self, command: Command) {
+        let now = clock();
+        match command {
+            Command::Multicast { guarantee, payload } => self.backlog.push_back((guarantee, payload)),
+            // A core that does not take its messages makes no progress, whatever it says.
+            Command::Progress if self.events.waiting() > EVENT_BYTES || self.events.is_closed() => {}
+            Command::Progress => self.ring.handle(now, Input::Progress),
+            Command::Leave => self.leaving = true,
+            Command::Reconfigure { config, bindings, new } => self.reconfigure(now, config, &bindings, new),
+            Command::Rekey(key) => self.ring.handle(now, Input::Rekey(key)),
+            Command::Quorum(change) => self.ring.handle(now, Input::Quorum(change)),
+            Command::Query(answer) => {
+                // Who asked may have gone.
+                let _ = answer.send(Box::new(self.status()));
+            }
+            Command::Persisted(ticket) => self.ring.handle(now, Input::Persisted(ticket)),
+            Command::RecordFailed(why) => {
+                self.fatal(format!("{why}; without its record this node must not form rings"));
+            }
+            Command::Vanish => self.finished = true,
+        }
+        self.drain_outputs(now);
+    }
+
+    fn reconfigure(&mut self, now: Now, config: Box<Config>, wanted: &[LinkBinding], new: Vec<LinkSocket>) {
+        self.sockets.retain(|socket| {
+            let keep = wanted.contains(&socket.binding)
+                && !new.iter().any(|fresh| fresh.binding.number == socket.binding.number);
+            if !keep {
+                // Closing a socket takes it out of the set as well; this only says so early.
+                let _ = epoll::delete(&self.epoll, &socket.socket);
+            }
+            keep
+        });
+        for socket in new {
+            if let Err(error) = watch_link(&self.epoll, &socket) {
+                self.events
+                    .send(Event::Warning(format!("link {} cannot be used: {error}", socket.binding.number)));
+                continue;
+            }
+            self.sockets.push(socket);
+        }
+        self.sockets.sort_by_key(|socket| socket.binding.number);
+        self.config = config.as_ref().clone();
+        self.ring.handle(now, Input::Reconfigure(config));
+        self.read_link_states();
+    }
+
+    fn status(&self) -> RingStatus {
+        RingStatus {
+            local: self.local,
+            name: self.settings_name.clone(),
+            config: self.config.clone(),
+            links: self.sockets.iter().map(|socket| (socket.binding.number, socket.binding.bind)).collect(),
+            view: self.ring.view().cloned(),
+            quorum: self.ring.quorum(),
+            statistics: self.ring.statistics(),
+            peers: self.ring.peer_links(),
+            send_calls: self.send.calls,
+            send_dropped: self.send.dropped,
+            events_waiting: self.events.waiting() as u64,
+            real_time: self.real_time,
+        }
+    }
+}
+
+fn watch(epoll: &OwnedFd, fd: impl AsFd, data: u64) -> io::Result<()> {
+    Ok(epoll::add(epoll, fd, epoll::EventData::new_u64(data), epoll::EventFlags::IN)?)
+}
+
+fn watch_link(epoll: &OwnedFd, socket: &LinkSocket) -> io::Result<()> {
+    let base = LINKS + u64::from(socket.binding.number) * 2;
+    watch(epoll, &socket.socket, base)?;
+    if let Some(group) = &socket.group {
+        watch(epoll, group, base + 1)?;
+    }
+    Ok(())
+}
