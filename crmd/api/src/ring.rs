@@ -48,6 +48,20 @@ pub enum RingRequest {
         /// Votes.
         votes: u32,
     },
+    /// Process groups and their members on all nodes.
+    Groups,
+    /// Open log files anew, after they were moved away.
+    ReopenLogs,
+    /// Make a member leave the cluster at once.
+    Kill {
+        /// Node id.
+        node: u32,
+    },
+    /// Set counters of the map to zero.
+    MapClear {
+        /// `knet`, `ipc`, `totem`, `schedmiss` or `all`.
+        what: String,
+    },
 }
 
 /// The answer.
@@ -61,6 +75,21 @@ pub enum RingReply {
     Map(Vec<(String, String, String)>),
     /// Done.
     Done,
+    /// Process groups: one row a member.
+    Groups(Vec<GroupMember>),
+}
+
+/// One member of a process group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupMember {
+    /// Name of the group.
+    pub group: String,
+    /// Node id.
+    pub node: u32,
+    /// Process id on that node.
+    pub pid: u32,
+    /// Addresses of the node, one a link.
+    pub addresses: Vec<String>,
 }
 
 /// The links of this node.
@@ -96,6 +125,8 @@ pub struct PeerInfo {
     pub connected: bool,
     /// Smoothed round trip in µs, 0 = unknown.
     pub round_trip_us: u64,
+    /// Largest datagram that goes through, in bytes.
+    pub mtu: u32,
 }
 
 /// Votes.
@@ -121,4 +152,8 @@ pub struct RingQuorum {
     pub flags: Vec<String>,
     /// Members: node id, votes, name.
     pub members: Vec<(u32, u32, String)>,
+    /// `corosync_votequorum`.
+    pub provider: String,
+    /// The witness, where one is configured: its votes, and whether we have them now.
+    pub witness: Option<(u32, bool)>,
 }

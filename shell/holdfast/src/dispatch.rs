@@ -57,6 +57,7 @@ pub static TABLE: &[Command] = &[
         "turn the configuration of a heartbeat cluster into ours",
         holdfast_tools::haresources2cib::run,
     ),
+    command(Tool, "corosync-keygen", &[], "make the key that all nodes share", holdfast_tools::corosync_keygen::run),
     // Our own.
     command(Own, "install-links", &[], "make links by which every tool is called by its own name", install::run),
     command(Own, "wrap-resource-script", &[], "wrap a resource.d script that only starts something", wrap::run),
