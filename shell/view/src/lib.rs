@@ -1,1 +1,7 @@
 //! Cluster summary to text, XML, JSON, HTML, DOT.
+//!
+//! Knows how a cluster is shown. Does not know where the summary comes from, and never asks anything.
+
+pub mod exit_text;
+pub mod list;
+pub mod status;

@@ -1,8 +1,45 @@
 //! Simple questions about the tables.
 
-use holdfast_model::Score;
+use std::cmp::Ordering;
 
-use super::{EarlyAction, Facts, Flags, NodeIx, RscIx};
+use holdfast_model::Score;
+use holdfast_model::status::OperationRecord;
+
+use super::{EarlyAction, Facts, Flags, NodeIx, OpRef, RscIx};
+
+/// Natural order of node names: letter case is not significant, runs of digits count as numbers, and of equal numbers
+/// the one with fewer digits comes first.
+pub fn compare_names(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    loop {
+        let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (run_a, run_b) = (digits(a), digits(b));
+        let order = if run_a > 0 && run_b > 0 {
+            let number = |run: &[u8]| run.iter().position(|&digit| digit != b'0').unwrap_or(run.len());
+            let (value_a, value_b) = (&a[number(&a[..run_a])..run_a], &b[number(&b[..run_b])..run_b]);
+            let order = value_a
+                .len()
+                .cmp(&value_b.len())
+                .then_with(|| value_a.cmp(value_b))
+                .then_with(|| run_a.cmp(&run_b));
+            (a, b) = (&a[run_a..], &b[run_b..]);
+            order
+        } else {
+            match (a.split_first(), b.split_first()) {
+                (None, None) => return Ordering::Equal,
+                (None, Some(_)) => return Ordering::Less,
+                (Some(_), None) => return Ordering::Greater,
+                (Some((first_a, rest_a)), Some((first_b, rest_b))) => {
+                    (a, b) = (rest_a, rest_b);
+                    first_a.to_ascii_lowercase().cmp(&first_b.to_ascii_lowercase())
+                }
+            }
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+}
 
 impl Facts<'_> {
     /// The node called `name` (letter case is not significant).
@@ -11,6 +48,12 @@ impl Facts<'_> {
             .iter_enumerated()
             .find(|(_, node)| node.name.eq_ignore_ascii_case(name))
             .map(|(node, _)| node)
+    }
+
+    /// A history entry.
+    pub fn operation(&self, at: OpRef) -> Option<&OperationRecord> {
+        let node = self.cib.status.nodes.get(at.node_state as usize)?;
+        node.resources.get(at.resource as usize)?.operations.get(at.op as usize)
     }
 
     /// The outermost resource around `rsc`; a bundle counts only with `include_bundle`.
@@ -115,5 +158,22 @@ impl Facts<'_> {
     pub fn failures_with_launched(&self, rsc: RscIx, node: NodeIx) -> i32 {
         let _ = (rsc, node);
         0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn natural_order() {
+        let check = |names: &[&str]| {
+            for pair in names.windows(2) {
+                assert_eq!(compare_names(pair[0], pair[1]), Ordering::Less, "{pair:?}");
+                assert_eq!(compare_names(pair[1], pair[0]), Ordering::Greater, "{pair:?}");
+            }
+        };
+        check(&["a", "B", "c1", "c01", "c2", "C10", "c10b", "node-9", "node-10"]);
+        assert_eq!(compare_names("Node1", "node1"), Ordering::Equal);
     }
 }

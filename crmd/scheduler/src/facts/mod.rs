@@ -6,4 +6,5 @@
 mod lookup;
 mod types;
 
+pub use lookup::compare_names;
 pub use types::*;
