@@ -11,6 +11,7 @@ mod colocate;
 mod contribution;
 mod criteria;
 mod group;
+mod hash_order;
 mod implied;
 mod instances;
 mod lists;

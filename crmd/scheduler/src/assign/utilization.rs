@@ -7,10 +7,11 @@ use holdfast_model::Score;
 use holdfast_model::score::parse_leading_integer;
 
 use super::colocate::Affects;
+use super::hash_order::bucket_order;
 use super::lists::Side;
 use super::{Assigner, ScoreLine, Why};
 use crate::facts::{Facts, NodeIx, PlacementStrategy, RscIx, RscKind};
-use crate::index::{Idx, IndexVec};
+use crate::index::IndexVec;
 
 /// Amounts by name.
 type Amounts = BTreeMap<String, i32>;
@@ -99,8 +100,8 @@ impl Assigner<'_> {
         for &other in &colocated {
             self.add_utilization(other, &colocated, &mut together);
         }
-        let open: Vec<NodeIx> = self
-            .nodes_in_table_order(rsc)
+        let present: Vec<NodeIx> = self.tables.present(rsc).map(|(node, _)| node).collect();
+        let open: Vec<NodeIx> = bucket_order(self.facts, &present)
             .into_iter()
             .filter(|&node| {
                 self.node_available(node)
@@ -211,12 +212,5 @@ impl Assigner<'_> {
                 }
             }
         }
-    }
-
-    fn nodes_in_table_order(&self, rsc: RscIx) -> Vec<NodeIx> {
-        let nodes: Vec<NodeIx> = self.tables.present(rsc).map(|(node, _)| node).collect();
-        let count = nodes.len();
-        let _ = (count, NodeIx::new(0));
-        nodes
     }
 }
