@@ -126,8 +126,8 @@ impl Assigner<'_> {
     /// The node itself, or where the container will be that makes it a node.
     fn host_of(&self, node: NodeIx) -> Option<NodeIx> {
         let connection = self.facts.nodes[node].connection;
-        let in_bundle =
-            connection.filter(|&connection| self.facts.rscs[self.facts.top_of(connection, true)].is_bundle());
+        let in_bundle = connection
+            .filter(|&connection| self.facts.rscs[self.facts.top_resource(connection, true)].is_bundle());
         match in_bundle {
             None => Some(node),
             Some(connection) => {

@@ -17,9 +17,8 @@ pub(super) fn bucket_order(facts: &Facts<'_>, nodes: &[NodeIx]) -> Vec<NodeIx> {
 
 /// Times 31 over the bytes; the values that mark empty buckets are avoided.
 fn hash(id: &str) -> u32 {
-    let value = id
-        .bytes()
-        .fold(0u32, |value, byte| (value << 5).wrapping_sub(value).wrapping_add(byte as i8 as u32));
+    let value =
+        id.bytes().fold(0u32, |value, byte| (value << 5).wrapping_sub(value).wrapping_add(byte as i8 as u32));
     if value < 2 { 2 } else { value }
 }
 

@@ -54,7 +54,7 @@ impl Assigner<'_> {
 
     /// The outermost resource around `rsc` that is not a bundle.
     pub(super) fn top(&self, rsc: RscIx) -> RscIx {
-        self.facts.top_of(rsc, false)
+        self.facts.top_resource(rsc, false)
     }
 
     pub(super) fn clone_data(&self, rsc: RscIx) -> Option<&CloneData> {
@@ -62,7 +62,7 @@ impl Assigner<'_> {
     }
 
     pub(super) fn bundle_data(&self, rsc: RscIx) -> Option<&BundleData> {
-        self.facts.rscs[self.facts.top_of(rsc, true)].bundle_data()
+        self.facts.rscs[self.facts.top_resource(rsc, true)].bundle_data()
     }
 
     /// The clone inside a bundle.
@@ -135,7 +135,7 @@ impl Assigner<'_> {
 
     /// The node where the resource counts as being now, and on how many nodes it is.
     pub(super) fn active_node(&self, rsc: RscIx) -> (Option<NodeIx>, usize) {
-        self.facts.active_node(rsc, |node| {
+        self.facts.active_node_among(rsc, |node| {
             let outlook = &self.nodes[node];
             outlook.online && !outlook.unclean
         })
@@ -229,7 +229,7 @@ impl Assigner<'_> {
 
     /// Whether attributes of guest nodes are looked up on their hosts for this resource.
     pub(super) fn attribute_on_host(&self, rsc: RscIx) -> bool {
-        self.facts.rscs[self.facts.top_of(rsc, true)].is_bundle() || self.targets_host(rsc)
+        self.facts.rscs[self.facts.top_resource(rsc, true)].is_bundle() || self.targets_host(rsc)
     }
 
     fn targets_host(&self, rsc: RscIx) -> bool {
@@ -250,9 +250,9 @@ impl Assigner<'_> {
     fn in_this_bundle(&self, node: NodeIx, rsc: RscIx) -> bool {
         let bundle_node = self.facts.nodes[node]
             .connection
-            .is_some_and(|connection| self.facts.rscs[self.facts.top_of(connection, true)].is_bundle());
+            .is_some_and(|connection| self.facts.rscs[self.facts.top_resource(connection, true)].is_bundle());
         bundle_node
-            && self.facts.rscs[self.facts.top_of(rsc, true)].is_bundle()
+            && self.facts.rscs[self.facts.top_resource(rsc, true)].is_bundle()
             && self.bundled(rsc) == Some(self.top(rsc))
     }
 

@@ -74,9 +74,9 @@ impl Assigner<'_> {
             return;
         }
         for (node, it) in self.facts.nodes.iter_enumerated() {
-            let bundle_node = it
-                .connection
-                .is_some_and(|connection| self.facts.rscs[self.facts.top_of(connection, true)].is_bundle());
+            let bundle_node = it.connection.is_some_and(|connection| {
+                self.facts.rscs[self.facts.top_resource(connection, true)].is_bundle()
+            });
             if !bundle_node {
                 let values = self.capacity.free[node].clone().into_iter().collect();
                 self.lines.push(ScoreLine::Capacity { when, node, values });

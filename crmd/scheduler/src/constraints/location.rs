@@ -151,7 +151,7 @@ fn one(
             )),
         };
     };
-    let Some(node) = facts.node_by_name(node) else { return };
+    let Some(node) = facts.find_node(node) else { return };
     let Some(score) = facts.parse_score(score) else {
         into.problems.push(format!("location {} is ignored: \"{score}\" is not a score", constraint.id));
         return;

@@ -43,7 +43,7 @@ pub fn compare_names(a: &str, b: &str) -> Ordering {
 
 impl Facts<'_> {
     /// The node called `name` (letter case is not significant).
-    pub fn node_by_name(&self, name: &str) -> Option<NodeIx> {
+    pub fn find_node(&self, name: &str) -> Option<NodeIx> {
         self.nodes
             .iter_enumerated()
             .find(|(_, node)| node.name.eq_ignore_ascii_case(name))
@@ -57,7 +57,7 @@ impl Facts<'_> {
     }
 
     /// The outermost resource around `rsc`; a bundle counts only with `include_bundle`.
-    pub fn top_of(&self, rsc: RscIx, include_bundle: bool) -> RscIx {
+    pub fn top_resource(&self, rsc: RscIx, include_bundle: bool) -> RscIx {
         let mut top = rsc;
         while let Some(parent) = self.rscs[top].parent {
             if !include_bundle && self.rscs[parent].is_bundle() {
@@ -97,7 +97,7 @@ impl Facts<'_> {
 
     /// The node that counts as where `rsc` is now, and the number of nodes where it is: the source of a migration in
     /// progress, else the first node for which `happy` holds (online and clean), else the first.
-    pub fn active_node(&self, rsc: RscIx, happy: impl Fn(NodeIx) -> bool) -> (Option<NodeIx>, usize) {
+    pub fn active_node_among(&self, rsc: RscIx, happy: impl Fn(NodeIx) -> bool) -> (Option<NodeIx>, usize) {
         let it = &self.rscs[rsc];
         if let Some(bundle) = it.bundle_data() {
             let mut active = bundle
@@ -107,7 +107,7 @@ impl Facts<'_> {
                 .filter(|&container| !self.rscs[container].running_on.is_empty());
             return match (active.next(), active.next()) {
                 (None, _) => (None, 0),
-                (Some(only), None) => self.active_node(only, happy),
+                (Some(only), None) => self.active_node_among(only, happy),
                 (Some(first), Some(second)) => {
                     let mut nodes: Vec<NodeIx> = Vec::new();
                     for container in [first, second].into_iter().chain(active) {

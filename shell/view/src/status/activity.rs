@@ -60,10 +60,11 @@ pub fn is_filtered(facts: &Facts<'_>, rsc: RscIx, only: &Only, check_parent: boo
             if only.has(printable_id(facts, rsc)) || only.has(&it.id) {
                 return false;
             }
-            !(check_parent && it.parent.is_some()) || is_filtered(facts, facts.top_of(rsc, true), only, false)
+            !(check_parent && it.parent.is_some())
+                || is_filtered(facts, facts.top_resource(rsc, true), only, false)
         }
         RscKind::Group(_) => {
-            if check_parent && only.has(printable_id(facts, facts.top_of(rsc, false))) {
+            if check_parent && only.has(printable_id(facts, facts.top_resource(rsc, false))) {
                 return false;
             }
             !(is_named(facts, rsc, only) || it.children.iter().any(|&member| inside(member)))
@@ -106,7 +107,7 @@ pub fn is_disabled(facts: &Facts<'_>, rsc: RscIx) -> bool {
 
 /// Whether the resource has the roles Promoted and Unpromoted.
 pub fn in_promotable(facts: &Facts<'_>, rsc: RscIx) -> bool {
-    facts.rscs[facts.top_of(rsc, false)].is(Flags::PROMOTABLE)
+    facts.rscs[facts.top_resource(rsc, false)].is(Flags::PROMOTABLE)
 }
 
 /// Whether the resource or anything in it has the flag.
@@ -149,5 +150,5 @@ fn collect_nodes(facts: &Facts<'_>, rsc: RscIx, nodes: &mut Vec<holdfast_schedul
 
 /// The node that counts as where the resource is now.
 pub fn current_node(facts: &Facts<'_>, rsc: RscIx) -> Option<holdfast_scheduler::facts::NodeIx> {
-    facts.active_node(rsc, |node| facts.nodes[node].online && !facts.nodes[node].unclean).0
+    facts.active_node_among(rsc, |node| facts.nodes[node].online && !facts.nodes[node].unclean).0
 }

@@ -129,7 +129,7 @@ fn flags(facts: &Facts<'_>, rsc: RscIx, node: Option<NodeIx>, show: &Show) -> Ve
 
 /// The exit code of a probe that found that the resource cannot run on `node` (or any node).
 pub fn failed_probe(facts: &Facts<'_>, rsc: RscIx, node: Option<NodeIx>) -> Option<i32> {
-    let top = facts.top_of(rsc, false);
+    let top = facts.top_resource(rsc, false);
     let id = match facts.rscs[top].clone_data() {
         Some(clone) => clone.child_id.as_str(),
         None => facts.rscs[rsc].id.as_str(),
