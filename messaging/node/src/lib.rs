@@ -2,9 +2,13 @@
 //!
 //! Knows the machine and the files. Does not decide who is a member or what order messages have: that is the ring's.
 
+pub mod admin;
 pub mod config;
 pub mod keys;
+pub mod lines;
+pub mod load;
 pub mod machine;
+pub mod runtime_map;
 mod sys;
 pub mod thread;
 

@@ -62,6 +62,8 @@ pub enum Event {
     Refused { payload: Vec<u8>, why: holdfast_totem::io::Refusal },
     /// This node is out of the ring for good.
     Left(holdfast_totem::io::LeaveReason),
+    /// An order of a person to all members, see [`super::RingHandle::order`].
+    Ordered { sender: holdfast_totem::NodeId, order: super::Order },
     /// Something for the log.
     Log(holdfast_totem::log::Event),
     /// A warning of the thread itself.
@@ -80,6 +82,7 @@ impl Event {
             | Event::Duplicate(_)
             | Event::FlowControl(_)
             | Event::Left(_)
+            | Event::Ordered { .. }
             | Event::Log(_)
             | Event::Warning(_)
             | Event::Fatal(_) => 0,

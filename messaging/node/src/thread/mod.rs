@@ -31,6 +31,34 @@ use tokio::sync::oneshot;
 pub(crate) mod recipient {
     /// The cluster manager.
     pub const MANAGER: u8 = 0;
+    /// The daemons themselves: orders of people, see [`super::Order`].
+    pub const DAEMON: u8 = 1;
+}
+
+/// What a person orders all daemons to do; carried out where [`Event::Ordered`] is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Read `corosync.conf` and the key again.
+    Reload,
+    /// This member leaves at once.
+    Kill(NodeId),
+}
+
+impl Order {
+    fn encode(self) -> Vec<u8> {
+        match self {
+            Order::Reload => vec![1],
+            Order::Kill(node) => [&[2], node.0.to_le_bytes().as_slice()].concat(),
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Order> {
+        match bytes {
+            [1] => Some(Order::Reload),
+            [2, node @ ..] => Some(Order::Kill(NodeId(u32::from_le_bytes(node.try_into().ok()?)))),
+            _ => None,
+        }
+    }
 }
 
 /// All that the thread needs to know.
@@ -214,10 +242,22 @@ impl RingHandle {
     /// # Errors
     /// When the message is too large or the thread has ended.
     pub async fn multicast(&self, payload: Vec<u8>) -> Result<(), SendError> {
+        self.send(payload, recipient::MANAGER).await
+    }
+
+    /// Orders all daemons to do something, in order with the messages.
+    ///
+    /// # Errors
+    /// When the thread has ended.
+    pub async fn order(&self, order: Order) -> Result<(), SendError> {
+        self.send(order.encode(), recipient::DAEMON).await
+    }
+
+    async fn send(&self, payload: Vec<u8>, recipient: u8) -> Result<(), SendError> {
         let cost = check_size(&payload)?;
         let permit = self.commands.room.acquire_many(cost).await.map_err(|_| SendError::Ended)?;
         permit.forget();
-        self.hand_over(payload)
+        self.hand_over(payload, recipient)
     }
 
     /// As [`Self::multicast`], without waiting.
@@ -231,11 +271,11 @@ impl RingHandle {
             Err(tokio::sync::TryAcquireError::NoPermits) => return Err(SendError::Full),
             Err(tokio::sync::TryAcquireError::Closed) => return Err(SendError::Ended),
         }
-        self.hand_over(payload)
+        self.hand_over(payload, recipient::MANAGER)
     }
 
-    fn hand_over(&self, mut payload: Vec<u8>) -> Result<(), SendError> {
-        payload.push(recipient::MANAGER);
+    fn hand_over(&self, mut payload: Vec<u8>, recipient: u8) -> Result<(), SendError> {
+        payload.push(recipient);
         let command = Command::Multicast { guarantee: Guarantee::Agreed, payload };
         self.commands.push(command).map_err(|_| SendError::Ended)
     }

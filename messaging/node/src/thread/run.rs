@@ -3,10 +3,10 @@
 //! Decides nothing about the ring. It must never block on anything but its one wait.
 
 use super::channel::{Command, Commands, EVENT_BYTES, Event, EventSender};
-use super::record::Order;
+use super::record;
 use super::socket::{LinkBinding, LinkSocket};
 use super::status::RingStatus;
-use super::{Settings, recipient};
+use super::{Order, Settings, recipient};
 use crate::config::Scheduling;
 use crate::sys;
 use holdfast_totem::io::{Guarantee, Input, Output, Send};
@@ -41,7 +41,7 @@ pub(super) struct Parts {
     pub seed: u64,
     pub commands: Arc<Commands>,
     pub events: EventSender,
-    pub writer: mpsc::Sender<Order>,
+    pub writer: mpsc::Sender<record::Order>,
 }
 
 pub(super) struct Driver {
@@ -55,7 +55,7 @@ pub(super) struct Driver {
     sockets: Vec<LinkSocket>,
     commands: Arc<Commands>,
     events: EventSender,
-    writer: mpsc::Sender<Order>,
+    writer: mpsc::Sender<record::Order>,
     epoll: OwnedFd,
     timer: OwnedFd,
     routes: Option<OwnedFd>,
@@ -269,11 +269,18 @@ impl Driver {
                 Output::Deliver(mut message) => {
                     let end = message.payload.len().saturating_sub(1);
                     let recipient = message.payload.last().copied();
-                    if let (Some(recipient::MANAGER), Some(payload)) =
-                        (recipient, message.payload.slice(0, end))
-                    {
-                        message.payload = payload;
-                        self.events.send(Event::Message(message));
+                    match (recipient, message.payload.slice(0, end)) {
+                        (Some(recipient::MANAGER), Some(payload)) => {
+                            message.payload = payload;
+                            self.events.send(Event::Message(message));
+                        }
+                        (Some(recipient::DAEMON), Some(payload)) => {
+                            // An order of a newer version is not for us.
+                            if let Some(order) = Order::decode(&payload) {
+                                self.events.send(Event::Ordered { sender: message.sender, order });
+                            }
+                        }
+                        _ => {}
                     }
                 }
                 other => {

@@ -1,0 +1,282 @@
+//! What the tools ask of a running ring: links, votes, keys, reload, kill. One of these lives beside the ring's handle.
+//!
+//! Knows the configuration in force and keys that people set; the ring itself decides everything about votes.
+
+use crate::config::{Diagnostic, KeyError, KeyMap, Value};
+use crate::load::{LoadError, Loaded, load};
+use crate::runtime_map;
+use crate::thread::{self, LinkBinding, ReloadError, RingHandle, RingStatus, SendError, StartError};
+use holdfast_totem::{Key, NodeId, quorum};
+use std::path::{Path, PathBuf};
+
+/// Why a question has no answer or an order is not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("the configuration in force stays: {0}")]
+    Reload(#[from] ReloadError),
+    #[error("the key in force stays: {0}")]
+    Key(#[from] StartError),
+    #[error(transparent)]
+    Map(#[from] KeyError),
+    #[error("'{key}' is taken from corosync.conf; change the file, then type: corosync-cfgtool -R")]
+    FromFile { key: String },
+    #[error("there is no key '{0}'")]
+    NoKey(String),
+    #[error("node {0} is not a member of the cluster")]
+    NoNode(u32),
+    #[error("'{0}' is no group of counters; use knet, ipc, totem, schedmiss or all")]
+    NoCounters(String),
+    #[error(transparent)]
+    Ring(#[from] SendError),
+}
+
+/// The other end of the tools.
+pub struct Admin {
+    path: PathBuf,
+    state_dir: PathBuf,
+    loaded: Loaded,
+    key: Key,
+    bindings: Vec<LinkBinding>,
+    handle: RingHandle,
+    /// Keys that people set at run time.
+    set: KeyMap,
+    /// Counters at the time they were last cleared.
+    base: KeyMap,
+}
+
+impl Admin {
+    /// For a ring that was started from this file.
+    ///
+    /// # Errors
+    /// When the key cannot be read any more.
+    pub fn new(
+        path: &Path,
+        state_dir: &Path,
+        loaded: Loaded,
+        handle: RingHandle,
+    ) -> Result<Admin, StartError> {
+        Ok(Admin {
+            path: path.to_owned(),
+            state_dir: state_dir.to_owned(),
+            key: thread::key(&loaded.conf)?,
+            bindings: thread::bindings(&loaded.conf),
+            loaded,
+            handle,
+            set: KeyMap::default(),
+            base: KeyMap::default(),
+        })
+    }
+
+    /// The configuration in force.
+    pub fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// A snapshot of the ring.
+    ///
+    /// # Errors
+    /// When the ring has ended.
+    pub async fn status(&self) -> Result<Box<RingStatus>, AdminError> {
+        Ok(self.handle.status().await?)
+    }
+
+    /// Keys that begin with a prefix, with type and value as text.
+    ///
+    /// # Errors
+    /// When the ring has ended.
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<(String, String, String)>, AdminError> {
+        let status = self.status().await?;
+        let mut map = runtime_map::build(&self.loaded.conf, &status);
+        for (key, base) in self.base.with_prefix("stats.") {
+            if let (Some(Value::U64(now)), Value::U64(then)) = (map.get(key), base) {
+                let value = Value::U64(now.saturating_sub(*then));
+                map.set(key, value)?;
+            }
+        }
+        for (key, value) in self.set.with_prefix("") {
+            map.set(key, value.clone())?;
+        }
+        Ok(map
+            .with_prefix(prefix)
+            .map(|(key, value)| (key.to_owned(), value.kind().to_owned(), value.to_string()))
+            .collect())
+    }
+
+    /// Sets a key. Some have an effect on the votes; those of the file are changed there.
+    ///
+    /// # Errors
+    /// When the key is the file's, or the value is not of its type.
+    pub async fn set_key(&mut self, key: &str, kind: &str, value: &str) -> Result<(), AdminError> {
+        let value = Value::parse(kind, value)?;
+        let number = match &value {
+            Value::U8(n) => Some(u32::from(*n)),
+            Value::U16(n) => Some(u32::from(*n)),
+            Value::U32(n) => Some(*n),
+            _ => None,
+        };
+        match (key, number) {
+            ("quorum.expected_votes", Some(votes)) => {
+                self.handle.quorum(quorum::Change::ExpectedVotes(votes))?;
+            }
+            ("quorum.cancel_wait_for_all", Some(1)) => {
+                self.handle.quorum(quorum::Change::CancelWaitForAll)?;
+            }
+            _ => {
+                if let Some(position) =
+                    key.strip_prefix("nodelist.node.").and_then(|k| k.strip_suffix(".quorum_votes"))
+                    && let (Ok(position), Some(votes)) = (position.parse::<usize>(), number)
+                    && let Some(node) = self.loaded.conf.nodes.get(position)
+                {
+                    self.handle.quorum(quorum::Change::Votes(NodeId(node.id), votes))?;
+                } else if read_only(key) {
+                    return Err(AdminError::FromFile { key: key.to_owned() });
+                }
+            }
+        }
+        self.set.set(key, value)?;
+        Ok(())
+    }
+
+    /// Removes a key that was set.
+    ///
+    /// # Errors
+    /// When there is none, or it is the file's.
+    pub async fn delete_key(&mut self, key: &str) -> Result<(), AdminError> {
+        if self.set.remove(key).is_some() {
+            return Ok(());
+        }
+        if self.keys(key).await?.iter().any(|(known, _, _)| known == key) {
+            return Err(AdminError::FromFile { key: key.to_owned() });
+        }
+        Err(AdminError::NoKey(key.to_owned()))
+    }
+
+    /// Sets counters to zero.
+    ///
+    /// # Errors
+    /// When the group is unknown.
+    pub async fn clear(&mut self, what: &str) -> Result<(), AdminError> {
+        let prefix = match what {
+            "all" => "stats.",
+            "totem" => "stats.srp.",
+            "knet" => "stats.knet.",
+            "ipc" => "stats.ipcs.",
+            "schedmiss" => "stats.schedmiss.",
+            other => return Err(AdminError::NoCounters(other.to_owned())),
+        };
+        let status = self.status().await?;
+        let map = runtime_map::build(&self.loaded.conf, &status);
+        for (key, value) in map.with_prefix(prefix) {
+            self.base.set(key, value.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Changes the votes of a member.
+    ///
+    /// # Errors
+    /// When it is not a member.
+    pub async fn set_votes(&self, node: u32, votes: u32) -> Result<(), AdminError> {
+        let status = self.status().await?;
+        let member = status.view.is_some_and(|view| view.members.iter().any(|member| member.id.0 == node));
+        if !member {
+            return Err(AdminError::NoNode(node));
+        }
+        Ok(self.handle.quorum(quorum::Change::Votes(NodeId(node), votes))?)
+    }
+
+    /// Changes the expected votes.
+    ///
+    /// # Errors
+    /// When the ring has ended.
+    pub fn set_expected(&self, votes: u32) -> Result<(), AdminError> {
+        Ok(self.handle.quorum(quorum::Change::ExpectedVotes(votes))?)
+    }
+
+    /// Orders every member to read its file again.
+    ///
+    /// # Errors
+    /// When this node's own file cannot be used: then nobody is told.
+    pub async fn reload_all(&mut self) -> Result<(), AdminError> {
+        load(&self.path, &self.state_dir)?;
+        Ok(self.handle.order(thread::Order::Reload).await?)
+    }
+
+    /// Orders a member to leave at once.
+    ///
+    /// # Errors
+    /// When it is not a member.
+    pub async fn kill(&self, node: u32) -> Result<(), AdminError> {
+        let status = self.status().await?;
+        if !status.view.is_some_and(|view| view.members.iter().any(|member| member.id.0 == node)) {
+            return Err(AdminError::NoNode(node));
+        }
+        Ok(self.handle.order(thread::Order::Kill(NodeId(node))).await?)
+    }
+
+    /// Reads the file and the key again and puts them into force. The findings are for the log. The resolver may
+    /// take its time: call it where waiting is allowed.
+    ///
+    /// # Errors
+    /// When anything is wrong; the configuration in force then stays.
+    pub fn reload(&mut self) -> Result<Vec<Diagnostic>, AdminError> {
+        let loaded = load(&self.path, &self.state_dir)?;
+        let key = thread::key(&loaded.conf)?;
+        self.handle.reconfigure(&loaded.conf, &self.bindings)?;
+        if key != self.key {
+            self.handle.rekey(key.clone())?;
+            self.key = key;
+        }
+        let mut findings = loaded.findings.clone();
+        findings.extend(needs_restart(&self.loaded, &loaded));
+        self.bindings = thread::bindings(&loaded.conf);
+        self.loaded = loaded;
+        Ok(findings)
+    }
+}
+
+/// Keys that only the file changes.
+fn read_only(key: &str) -> bool {
+    [
+        "totem.",
+        "quorum.",
+        "nodelist.",
+        "logging.",
+        "system.",
+        "resources.",
+        "runtime.",
+        "stats.",
+        "internal_configuration.",
+    ]
+    .iter()
+    .any(|prefix| key.starts_with(prefix))
+}
+
+/// Differences that take effect at the next start only.
+fn needs_restart(old: &Loaded, new: &Loaded) -> Vec<Diagnostic> {
+    let (old, new) = (&old.conf, &new.conf);
+    let changed = [
+        ("cluster_name", old.cluster_name != new.cluster_name),
+        ("nodeid", old.local_id != new.local_id),
+        ("name", old.local_name != new.local_name),
+        ("transport", old.transport != new.transport),
+        (
+            "holdfast_unsealed",
+            (old.seal == crate::config::Seal::Unsealed) != (new.seal == crate::config::Seal::Unsealed),
+        ),
+        ("sched_rr", old.system.scheduling != new.system.scheduling),
+        ("state_dir", old.system.state_dir != new.system.state_dir),
+    ];
+    changed
+        .into_iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(option, _)| {
+            Diagnostic::warning(
+                None,
+                format!("the change of '{option}' takes effect when the daemon starts again"),
+            )
+        })
+        .collect()
+}

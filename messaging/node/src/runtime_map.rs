@@ -1,0 +1,175 @@
+//! The running ring as keys and values: `runtime.*` and `stats.*`, in the names that exporters and scripts read.
+
+use crate::config::{CorosyncConf, KeyMap, Value};
+use crate::thread::RingStatus;
+use holdfast_totem::time::Span;
+
+/// The file's keys with the running state beside them.
+pub fn build(conf: &CorosyncConf, status: &RingStatus) -> KeyMap {
+    let mut map = Filler(conf.map.clone());
+    configuration(conf, &mut map);
+    members(status, &mut map);
+    quorum(status, &mut map);
+    counters(status, &mut map);
+    links(status, &mut map);
+    map.0
+}
+
+struct Filler(KeyMap);
+
+impl Filler {
+    fn set(&mut self, key: &str, value: Value) {
+        // Our own names are fine, and a full map is full: the rest is missing, as in corosync.
+        let _ = self.0.set(key, value);
+    }
+
+    fn u32(&mut self, key: &str, value: u32) {
+        self.set(key, Value::U32(value));
+    }
+
+    fn u64(&mut self, key: &str, value: u64) {
+        self.set(key, Value::U64(value));
+    }
+
+    fn text(&mut self, key: &str, value: impl Into<String>) {
+        self.set(key, Value::Text(value.into()));
+    }
+}
+
+fn configuration(conf: &CorosyncConf, map: &mut Filler) {
+    let timings = &conf.timings;
+    for (key, value) in [
+        ("token", timings.token),
+        ("token_retransmit", timings.token_retransmit),
+        ("token_warning", timings.token_warning),
+        ("hold", timings.hold),
+        ("join", timings.join),
+        ("send_join", timings.send_join),
+        ("consensus", timings.consensus),
+        ("merge", timings.merge),
+        ("fail_recv_const", timings.fail_recv_const),
+        ("seqno_unchanged_const", timings.seqno_unchanged_const),
+        ("miss_count_const", timings.miss_count_const),
+        ("knet_pmtud_interval", timings.pmtud_interval),
+    ] {
+        map.u32(&format!("runtime.config.totem.{key}"), value);
+    }
+    let hold = if timings.cancel_hold_on_retransmit { "yes" } else { "no" };
+    map.text("runtime.config.totem.cancel_token_hold_on_retransmit", hold);
+    map.text(
+        "runtime.config.totem.block_unlisted_ips",
+        if timings.block_unlisted_ips { "yes" } else { "no" },
+    );
+    map.u32("runtime.config.totem.interface.0.knet_ping_interval", timings.token / 4);
+    map.set("totem.version", Value::U32(2));
+    map.text("totem.transport", conf.transport.name());
+    // corosync fills these in where the file does not say.
+    for (position, node) in conf.nodes.iter().enumerate() {
+        let base = format!("nodelist.node.{position}");
+        if conf.map.get(&format!("{base}.nodeid")).is_none()
+            && conf.map.get(&format!("{base}.ring0_addr")).is_none()
+        {
+            map.u32(&format!("{base}.nodeid"), node.id);
+            for (link, address) in &node.addresses {
+                map.text(&format!("{base}.ring{link}_addr"), address.ip().to_string());
+            }
+            if !node.name.is_empty() {
+                map.text(&format!("{base}.name"), node.name.clone());
+            }
+        }
+        if node.id == conf.local_id {
+            map.u32("nodelist.local_node_pos", u32::try_from(position).unwrap_or(u32::MAX));
+        }
+    }
+    map.text("runtime.services.quorum.service_id", "3");
+    for (name, id, version) in
+        [("cfg", 1, 1), ("cmap", 0, 1), ("cpg", 2, 1), ("quorum", 3, 0), ("votequorum", 5, 0)]
+    {
+        map.text(&format!("internal_configuration.service.{id}.name"), format!("corosync_{name}"));
+        map.u32(&format!("internal_configuration.service.{id}.ver"), version);
+    }
+}
+
+fn members(status: &RingStatus, map: &mut Filler) {
+    let joined =
+        |id| status.view.as_ref().is_some_and(|view| view.members.iter().any(|member| member.id == id));
+    for member in &status.config.members {
+        let base = format!("runtime.members.{}", member.id);
+        let addresses: Vec<String> =
+            member.addresses.iter().map(|a| format!("r({}) ip({}) ", a.link, a.address.ip())).collect();
+        map.u64(&format!("{base}.config_version"), status.config.config_version);
+        map.text(&format!("{base}.ip"), addresses.concat());
+        map.u32(&format!("{base}.join_count"), u32::from(joined(member.id)));
+        map.text(&format!("{base}.status"), if joined(member.id) { "joined" } else { "left" });
+    }
+}
+
+fn quorum(status: &RingStatus, map: &mut Filler) {
+    let quorum = &status.quorum;
+    map.u32("runtime.votequorum.this_node_id", status.local.0);
+    map.u32("runtime.votequorum.ev_barrier", quorum.expected_votes);
+    map.u32("runtime.votequorum.two_node", u32::from(quorum.two_node));
+    map.u32("runtime.votequorum.wait_for_all_status", u32::from(quorum.waiting_for_all));
+    map.u32("runtime.votequorum.lowest_node_id", lowest(status));
+    map.u32("runtime.votequorum.highest_node_id", highest(status));
+}
+
+fn lowest(status: &RingStatus) -> u32 {
+    status.view.as_ref().and_then(|view| view.members.first()).map_or(status.local.0, |member| member.id.0)
+}
+
+fn highest(status: &RingStatus) -> u32 {
+    status.view.as_ref().and_then(|view| view.members.last()).map_or(status.local.0, |member| member.id.0)
+}
+
+fn counters(status: &RingStatus, map: &mut Filler) {
+    let own = &status.statistics;
+    let micros = |span: Span| span.0;
+    for (key, value) in [
+        ("stats.srp.orf_token_rx", own.tokens),
+        ("stats.srp.orf_token_tx", own.tokens),
+        ("stats.srp.mcast_tx", own.frames_sent),
+        ("stats.srp.mcast_rx", own.frames_received),
+        ("stats.srp.mcast_retx", own.frames_retransmitted),
+        ("stats.srp.rx_msg_dropped", own.frames_duplicate + own.malformed + own.unreadable),
+        ("stats.srp.operational_entered", own.rings_formed),
+        ("stats.srp.gather_entered", own.gathers),
+        ("stats.srp.operational_token_lost", own.tokens_lost),
+        ("stats.srp.avg_token_workload", micros(own.rotation)),
+        ("stats.srp.mtt_rx_token", micros(own.rotation)),
+        ("stats.pg.msg_queue_avail", own.queued_bytes),
+        ("stats.pg.msg_reserved", 0),
+        ("stats.holdfast.messages_queued", own.messages_queued),
+        ("stats.holdfast.messages_delivered", own.messages_delivered),
+        ("stats.holdfast.bytes_delivered", own.bytes_delivered),
+        ("stats.holdfast.tokens_retransmitted", own.tokens_retransmitted),
+        ("stats.holdfast.unreadable", own.unreadable),
+        ("stats.holdfast.replayed", own.replayed),
+        ("stats.holdfast.malformed", own.malformed),
+        ("stats.holdfast.pauses", own.pauses),
+        ("stats.holdfast.longest_pause_us", micros(own.longest_pause)),
+        ("stats.holdfast.send_calls", status.send_calls),
+        ("stats.holdfast.send_dropped", status.send_dropped),
+        ("stats.holdfast.events_waiting_bytes", status.events_waiting),
+    ] {
+        map.u64(key, value);
+    }
+    let members = status.view.as_ref().map_or(0, |view| view.members.len());
+    map.u32("stats.srp.members", u32::try_from(members).unwrap_or(u32::MAX));
+    map.set("stats.srp.continuous_gather", Value::U32(0));
+    map.set("stats.srp.firewall_enabled_or_nic_failure", Value::U8(0));
+    map.set("stats.holdfast.real_time", Value::U8(u8::from(status.real_time)));
+}
+
+fn links(status: &RingStatus, map: &mut Filler) {
+    for peer in &status.peers {
+        let base = format!("stats.knet.node{}.link{}", peer.node, peer.link);
+        map.set(&format!("{base}.enabled"), Value::U8(1));
+        map.set(&format!("{base}.connected"), Value::U8(u8::from(peer.up)));
+        map.u32(&format!("{base}.mtu"), u32::from(peer.datagram));
+        map.u32(
+            &format!("{base}.latency_ave"),
+            peer.round_trip.map_or(0, |span| u32::try_from(span.0).unwrap_or(u32::MAX)),
+        );
+    }
+}
