@@ -1,6 +1,7 @@
 //! Which function answers to which name. One line of [`TABLE`] is all that a new tool needs.
 //! Knows names and one-line summaries only: arguments belong to the tools themselves.
 
+use crate::demo;
 use crate::install;
 use crate::wrap;
 
@@ -59,6 +60,7 @@ pub static TABLE: &[Command] = &[
     ),
     command(Tool, "corosync-keygen", &[], "make the key that all nodes share", holdfast_tools::corosync_keygen::run),
     // Our own.
+    command(Own, "demo", &[], "show a real cluster on this machine losing a node and recovering", demo::run),
     command(Own, "install-links", &[], "make links by which every tool is called by its own name", install::run),
     command(Own, "wrap-resource-script", &[], "wrap a resource.d script that only starts something", wrap::run),
 ];
