@@ -51,6 +51,11 @@ fn hexadecimal(text: &str) -> [u8; 16] {
     bytes
 }
 
+/// A moment (seconds since 1970) in local time as `date` of old wrote it: `Sat Nov 21 11:51:38 2026`.
+pub fn local_time(seconds: i64) -> String {
+    sys::calendar(seconds)
+}
+
 /// Everything [`crate::config::read`] needs to know, for the file at `path` with this content. Names are looked up
 /// with the system's resolver, which may take its time: not for the ring's thread.
 ///

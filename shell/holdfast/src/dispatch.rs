@@ -58,7 +58,11 @@ pub static TABLE: &[Command] = &[
         "turn the configuration of a heartbeat cluster into ours",
         holdfast_tools::haresources2cib::run,
     ),
+    command(Tool, "corosync-cfgtool", &[], "links of the ring, reload, kill, shutdown", holdfast_tools::corosync_cfgtool::run),
+    command(Tool, "corosync-cmapctl", &[], "configuration and counters of the ring as keys", holdfast_tools::corosync_cmapctl::run),
+    command(Tool, "corosync-cpgtool", &[], "process groups and their members", holdfast_tools::corosync_cpgtool::run),
     command(Tool, "corosync-keygen", &[], "make the key that all nodes share", holdfast_tools::corosync_keygen::run),
+    command(Tool, "corosync-quorumtool", &[], "votes and quorum", holdfast_tools::corosync_quorumtool::run),
     // Our own.
     command(Own, "demo", &[], "show a real cluster on this machine losing a node and recovering", demo::run),
     command(Own, "install-links", &[], "make links by which every tool is called by its own name", install::run),

@@ -1,6 +1,10 @@
 //! The command line tools, one module each.
 
 pub mod corosync;
+pub mod corosync_cfgtool;
+pub mod corosync_cmapctl;
+pub mod corosync_cpgtool;
 pub mod corosync_keygen;
+pub mod corosync_quorumtool;
 pub mod corosync_support;
 pub mod haresources2cib;

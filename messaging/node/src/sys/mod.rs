@@ -12,4 +12,4 @@ pub use batch::{
     set_receive_offload,
 };
 pub use interfaces::{interface_addresses, route_changes};
-pub use schedule::{nice, round_robin, timer_slack};
+pub use schedule::{calendar, nice, round_robin, timer_slack};

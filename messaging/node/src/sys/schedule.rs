@@ -31,3 +31,29 @@ pub fn timer_slack(nanoseconds: u64) -> io::Result<()> {
     // SAFETY: PR_SET_TIMERSLACK takes one integer.
     check(unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, nanoseconds as libc::c_ulong, 0, 0, 0) })
 }
+
+/// Local calendar time as `ctime` of C writes it, without the newline: `Sat Nov 21 11:51:38 2026`.
+pub fn calendar(seconds: i64) -> String {
+    // SAFETY: all bytes zero is a valid `tm`.
+    let mut parts: libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are to live values of the right types.
+    if unsafe { libc::localtime_r(&raw const seconds, &raw mut parts) }.is_null() {
+        return format!("@{seconds}");
+    }
+    const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let name = |names: &[&'static str], index: i32| {
+        usize::try_from(index).ok().and_then(|index| names.get(index).copied()).unwrap_or("???")
+    };
+    format!(
+        "{} {} {:2} {:02}:{:02}:{:02} {}",
+        name(&DAYS, parts.tm_wday),
+        name(&MONTHS, parts.tm_mon),
+        parts.tm_mday,
+        parts.tm_hour,
+        parts.tm_min,
+        parts.tm_sec,
+        parts.tm_year + 1900
+    )
+}
