@@ -14,11 +14,13 @@ pub struct WriteOptions {
     pub text: bool,
     /// Spaces before the first line count as if the element were this deep.
     pub depth: usize,
+    /// Attributes that are left out.
+    pub omit: &'static [&'static str],
 }
 
 impl WriteOptions {
-    pub const PRETTY: WriteOptions = WriteOptions { pretty: true, text: true, depth: 0 };
-    pub const COMPACT: WriteOptions = WriteOptions { pretty: false, text: true, depth: 0 };
+    pub const PRETTY: WriteOptions = WriteOptions { pretty: true, text: true, depth: 0, omit: &[] };
+    pub const COMPACT: WriteOptions = WriteOptions { pretty: false, text: true, depth: 0, omit: &[] };
 }
 
 impl Document {
@@ -124,8 +126,12 @@ impl Writer<'_> {
                 self.out.push('<');
                 self.out.push_str(name);
                 for attr in self.document.attr_slice(ix) {
+                    let name = self.document.names.get(attr.name);
+                    if self.options.omit.contains(&name) {
+                        continue;
+                    }
                     self.out.push(' ');
-                    self.out.push_str(self.document.names.get(attr.name));
+                    self.out.push_str(name);
                     self.out.push_str("=\"");
                     escape_attribute(self.document.str(attr.value), self.out);
                     self.out.push('"');

@@ -194,6 +194,11 @@ fn same_node(a: &Document, at_a: u32, b: &Document, at_b: u32, ordered: bool) ->
     }
 }
 
+/// The node that a path of a patch names.
+pub fn find(document: &Document, path: &str) -> Option<NodeIx> {
+    path::find(document, path, None)
+}
+
 impl Document {
     /// Whether both documents have the same elements, attributes in their order, texts and comments.
     pub fn same_content(&self, other: &Document) -> bool {
