@@ -12,6 +12,7 @@ pub mod config;
 pub mod digest;
 pub mod duration;
 pub mod iso8601;
+pub mod options;
 pub mod problem;
 pub mod read;
 pub mod role;
