@@ -69,6 +69,11 @@ impl<I: Idx, T> IndexVec<I, T> {
         I::new(self.items.len())
     }
 
+    /// Forgets everything from `length` on.
+    pub fn truncate(&mut self, length: usize) {
+        self.items.truncate(length);
+    }
+
     /// Number of items.
     pub fn len(&self) -> usize {
         self.items.len()

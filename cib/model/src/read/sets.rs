@@ -7,8 +7,8 @@ use crate::attributes::{AttributeSet, NameValue};
 use crate::problem::Level;
 use crate::score::Score;
 
-/// The blocks called `name` directly below `parent`, in order of evaluation: highest score first, document order for
-/// equal ones. References (`id-ref`) of blocks and pairs are followed.
+/// The blocks called `name` directly below `parent`, in order of evaluation: highest score first, the later one of
+/// equal ones first. References (`id-ref`) of blocks and pairs are followed.
 pub fn sets<'d>(reader: &mut Reader<'d>, parent: Element<'d>, name: &str) -> Vec<AttributeSet> {
     sets_first(reader, parent, name, "")
 }
@@ -26,6 +26,8 @@ pub(super) fn sets_first<'d>(
             found.push(set(reader, block));
         }
     }
+    // Of blocks with the same score the later one comes first: that is how templates are overridden.
+    found.reverse();
     found.sort_by(|a, b| {
         let is_first = |set: &AttributeSet| !first.is_empty() && set.id == first;
         is_first(b).cmp(&is_first(a)).then(b.score.cmp(&a.score))

@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use holdfast_model::Score;
 use holdfast_model::status::OperationRecord;
 
-use super::{EarlyAction, Facts, Flags, NodeIx, OpRef, RscIx};
+use super::failcount::Count;
+use super::{Facts, Flags, NodeIx, OpRef, RscIx};
 
 /// Natural order of node names: letter case is not significant, runs of digits count as numbers, and of equal numbers
 /// the one with fewer digits comes first.
@@ -44,10 +45,7 @@ pub fn compare_names(a: &str, b: &str) -> Ordering {
 impl Facts<'_> {
     /// The node called `name` (letter case is not significant).
     pub fn find_node(&self, name: &str) -> Option<NodeIx> {
-        self.nodes
-            .iter_enumerated()
-            .find(|(_, node)| node.name.eq_ignore_ascii_case(name))
-            .map(|(node, _)| node)
+        self.node_named(name)
     }
 
     /// A history entry.
@@ -142,22 +140,17 @@ impl Facts<'_> {
 
     /// Whether the fail count of `rsc` on `node` is going to be cleared.
     pub fn clears_failures(&self, rsc: RscIx, node: NodeIx) -> bool {
-        self.early.iter().any(|early| match early {
-            EarlyAction::Resource { rsc: of, task, node: on, .. } => {
-                *of == rsc && *on == node && task == "clear_failcount"
-            }
-            EarlyAction::Fence { .. }
-            | EarlyAction::StopsOptional { .. }
-            | EarlyAction::FenceBeforeClear { .. } => false,
-        })
+        self.cleared.contains(&(rsc, node))
     }
-}
 
-impl Facts<'_> {
     /// Failures of `rsc` on `node` that still count, with those of what it launched.
     pub fn failures_with_launched(&self, rsc: RscIx, node: NodeIx) -> i32 {
-        let _ = (rsc, node);
-        0
+        self.failures(rsc, node, Count::EFFECTIVE_LAUNCHED, None).count
+    }
+
+    /// Failures of `rsc` on `node`: all, or only those that did not expire.
+    pub fn fail_count(&self, node: NodeIx, rsc: RscIx, effective: bool) -> i32 {
+        self.failures(rsc, node, Count { effective, launched: false }, None).count
     }
 }
 

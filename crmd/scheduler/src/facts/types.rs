@@ -3,12 +3,13 @@
 //! Nothing here decides; nothing here is changed after [`super::unpack`] returned. A later pass that needs to change
 //! something (allowed scores, next roles, flags) takes a copy into its own table with the same index.
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use holdfast_model::config::{Agent, Cib, OperationConfig, ProbeMode, ResourceConfig};
 use holdfast_model::score::HealthScores;
-use holdfast_model::{AttributeSet, Problem, Role, Score};
+use holdfast_model::{Problem, Role, Score};
 
 use crate::index::IndexVec;
 use crate::index_type;
@@ -52,12 +53,24 @@ pub struct Facts<'c> {
     pub param_checks: Vec<ParamCheck>,
     /// Launchers whose stop must happen because something inside failed.
     pub stop_needed: Vec<RscIx>,
-    /// Seconds since the epoch when something expires and the plan should be made again.
-    pub recheck_by: Option<i64>,
+    /// Seconds since the epoch when something expires and the plan should be made again. A cell because every later
+    /// look at a rule may find an earlier time; use [`Facts::note_recheck`].
+    pub recheck_by: Cell<Option<i64>>,
+    /// History entries whose failure expired while their operation goes on: their restart digest counts as changed,
+    /// so that the operation is scheduled anew.
+    pub poisoned: BTreeSet<OpRef>,
+    /// Resources whose fail count on a node is going to be cleared.
+    pub cleared: BTreeSet<(RscIx, NodeIx)>,
+    /// Digests computed so far; a later pass goes on with a copy.
+    pub digests: DigestCache,
     /// Numbers for the first summary line.
     pub counts: Counts,
     /// What was wrong with the input.
     pub problems: Vec<Problem>,
+    /// Resource by name (instance name for instances).
+    pub rsc_by_id: BTreeMap<String, RscIx>,
+    /// Node by name in lower case.
+    pub node_by_name: BTreeMap<String, NodeIx>,
 }
 
 /// Resource instances, for the "disabled and blocked" line.
@@ -152,10 +165,14 @@ pub struct Options {
     pub placement: PlacementStrategy,
     /// Secret parameters are masked in this document.
     pub sanitized: bool,
-    /// `node-health-strategy` and friends, settled per node in [`Node::health`].
+    /// `node-health-strategy`
     pub health_strategy: HealthStrategy,
-    /// What `red`, `yellow` and `green` are worth as scores.
+    /// What `red`, `yellow` and `green` mean as scores.
     pub health_scores: HealthScores,
+    /// `node-health-base`
+    pub health_base: Score,
+    /// `cluster-name`
+    pub cluster_name: Option<String>,
     /// Id of the node that is DC, if the document says so.
     pub dc: Option<NodeIx>,
 }
@@ -228,15 +245,15 @@ pub struct Node {
     pub remote_maintenance: bool,
     /// Its history was read.
     pub unpacked: bool,
-    /// Needs unfencing before use (evaluated from attributes by later passes).
-    pub unfenced: bool,
     /// Base score from the document (or -INFINITY when offline or leaving).
     pub score: Score,
+    /// When resources are probed here unless told otherwise.
+    pub probe: ProbeMode,
     /// Attributes: permanent first, then transient, plus built-in ones (`#uname`, `#id`, `#kind`, ...).
     pub attributes: BTreeMap<String, String>,
     /// Capacities.
     pub utilization: BTreeMap<String, String>,
-    /// Sum of health scores.
+    /// Sum of health scores, the base included.
     pub health: Score,
     /// -1 red, 0 yellow, 1 green (for the node list)
     pub health_state: i8,
@@ -533,8 +550,6 @@ pub struct Rsc {
     pub agent: Option<Agent>,
     /// Effective configuration, template included; shared by instances.
     pub config: Arc<ResourceConfig>,
-    /// Operations, template included.
-    pub ops: Arc<Vec<OperationConfig>>,
     /// Surrounding resource.
     pub parent: Option<RscIx>,
     /// Resources inside, in order; for bundles container, ip, remote, child of each replica in that order are in
@@ -591,6 +606,11 @@ pub struct Rsc {
 }
 
 impl Rsc {
+    /// Configured operations, template included.
+    pub fn ops(&self) -> &[OperationConfig] {
+        &self.config.operations
+    }
+
     /// A primitive.
     pub fn is_primitive(&self) -> bool {
         matches!(self.kind, RscKind::Primitive)
@@ -716,8 +736,12 @@ pub enum EarlyAction {
         interval_ms: u32,
         /// Where.
         node: NodeIx,
-        /// Created as optional.
+        /// Asked for as optional; a required request makes an existing optional action required.
         optional: bool,
+        /// The resource was unmanaged at that moment: an operation without interval becomes optional.
+        unmanaged: bool,
+        /// Whether it can be executed, as seen at that moment.
+        runnable: bool,
         /// Why, if a reason is set (`clear_failcount`).
         reason: Option<String>,
     },
@@ -750,5 +774,18 @@ pub enum EarlyAction {
     },
 }
 
-/// A convenience for evaluating attribute sets: name and value tables by block list.
-pub type Sets<'a> = &'a [AttributeSet];
+/// Digests of one operation on one node, kept by node, resource, task and interval.
+pub type DigestCache = BTreeMap<(NodeIx, RscIx, String, u32), Digests>;
+
+/// Digests of the parameters an operation would have now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Digests {
+    /// All parameters.
+    pub all: String,
+    /// Without secret ones, if asked for.
+    pub secure: Option<String>,
+    /// Only those that need a restart when changed, if the entry that was compared first had such a digest.
+    pub restart: Option<String>,
+    /// The operation runs once and has parameters of its own: a change means restart, never reload.
+    pub own_parameters: bool,
+}
