@@ -2,7 +2,7 @@
 //!
 //! Knows both vocabularies and decides nothing.
 
-use holdfast_api::ring::{LinkInfo, PeerInfo, RingLinks, RingQuorum, RingReply, RingRequest};
+use holdfast_api::ring::{GroupMember, LinkInfo, PeerInfo, RingLinks, RingQuorum, RingReply, RingRequest};
 use holdfast_api::{Failure, FailureKind, Reply};
 use holdfast_node::admin::{Admin, AdminError};
 use holdfast_node::thread::RingStatus;
@@ -59,7 +59,7 @@ async fn act(admin: &mut Admin, request: RingRequest) -> Result<RingReply, Admin
         RingRequest::SetVotes { node, votes } => admin.set_votes(node, votes).await.map(|()| RingReply::Done),
         RingRequest::SetExpected { votes } => admin.set_expected(votes).map(|()| RingReply::Done),
         RingRequest::Kill { node } => admin.kill(node).await.map(|()| RingReply::Done),
-        RingRequest::Groups => Ok(RingReply::Groups(Vec::new())),
+        RingRequest::Groups => Ok(RingReply::Groups(groups(&*admin.status().await?))),
     }
 }
 
@@ -101,6 +101,20 @@ fn links(admin: &Admin, status: &RingStatus) -> RingLinks {
             })
             .collect(),
     }
+}
+
+fn groups(status: &RingStatus) -> Vec<GroupMember> {
+    let addresses = |node: u32| {
+        let member = status.config.members.iter().find(|member| member.id.0 == node);
+        member.into_iter().flat_map(|m| &m.addresses).map(|a| a.address.ip().to_string()).collect()
+    };
+    let row = |(group, node, pid): &(String, u32, u32)| GroupMember {
+        group: group.clone(),
+        node: *node,
+        pid: *pid,
+        addresses: addresses(*node),
+    };
+    status.groups.iter().map(row).collect()
 }
 
 fn quorum(status: &RingStatus) -> RingQuorum {

@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod config;
+pub mod groups;
 pub mod keys;
 pub mod lines;
 pub mod load;

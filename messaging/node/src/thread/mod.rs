@@ -17,6 +17,7 @@ pub use socket::{BindError, LinkBinding, LinkSocket};
 pub use status::RingStatus;
 
 use crate::config::{CorosyncConf, Scheduling, Seal};
+use crate::groups::{Server, ServerSettings};
 use crate::keys;
 use channel::{Command, Commands};
 use holdfast_totem::config::MAX_MESSAGE;
@@ -33,6 +34,8 @@ pub(crate) mod recipient {
     pub const MANAGER: u8 = 0;
     /// The daemons themselves: orders of people, see [`super::Order`].
     pub const DAEMON: u8 = 1;
+    /// Process groups.
+    pub const GROUPS: u8 = 2;
 }
 
 /// What a person orders all daemons to do; carried out where [`Event::Ordered`] is delivered.
@@ -74,6 +77,8 @@ pub struct Settings {
     pub scheduling: Scheduling,
     /// Keep all memory of the process resident.
     pub lock_memory: bool,
+    /// Serve process groups on this socket.
+    pub groups: Option<ServerSettings>,
 }
 
 /// Why the ring does not start.
@@ -87,6 +92,8 @@ pub enum StartError {
     Record(#[from] RecordError),
     #[error("cannot use the state folder {path}: {source}")]
     StateDir { path: PathBuf, source: io::Error },
+    #[error("cannot serve process groups on {path}: {source}")]
+    Groups { path: PathBuf, source: io::Error },
     #[error("the kernel gives no random bytes")]
     Random,
     #[error("cannot start the ring's thread: {0}")]
@@ -147,6 +154,7 @@ impl Settings {
             state_dir,
             scheduling: conf.system.scheduling,
             lock_memory: true,
+            groups: None,
         })
     }
 }
@@ -193,7 +201,15 @@ impl RingThread {
         .map_err(StartError::Thread)?;
         let mut seed = [0; 8];
         ring::rand::SystemRandom::new().fill(&mut seed).map_err(|_| StartError::Random)?;
+        let groups = match &settings.groups {
+            Some(wanted) => Some(
+                Server::open(wanted.clone(), node.0)
+                    .map_err(|source| StartError::Groups { path: wanted.path.clone(), source })?,
+            ),
+            None => None,
+        };
         let parts = run::Parts {
+            groups,
             settings,
             sockets,
             persisted,

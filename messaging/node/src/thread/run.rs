@@ -8,10 +8,11 @@ use super::socket::{LinkBinding, LinkSocket};
 use super::status::RingStatus;
 use super::{Order, Settings, recipient};
 use crate::config::Scheduling;
+use crate::groups::Server;
 use crate::sys;
 use holdfast_totem::io::{Guarantee, Input, Output, Send};
-use holdfast_totem::time::{Instant, Now, Wall};
-use holdfast_totem::{Bytes, Config, PersistedRing, Ring};
+use holdfast_totem::time::{Instant, Now, Span, Wall};
+use holdfast_totem::{Bytes, Config, NodeId, PersistedRing, Ring, ViewKind};
 use rustix::event::{Timespec, epoll};
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::time::{
@@ -27,9 +28,13 @@ use std::sync::{Arc, mpsc};
 const COMMANDS: u64 = 0;
 const TIMER: u64 = 1;
 const ROUTES: u64 = 2;
+const GROUPS: u64 = 3;
 const LINKS: u64 = 16;
 /// Batches taken from one socket before the others have their turn.
 const ROUNDS: usize = 8;
+/// Programs are looked at again no sooner than this after the last time: between two looks they fill a batch, where a
+/// look at every message would let them write one message a turn.
+const PACE: Span = Span::micros(50);
 /// Above so many times [`EVENT_BYTES`] memory is at risk and the node goes, with or without goodbye.
 const HARD_LIMIT: usize = 4;
 
@@ -42,6 +47,7 @@ pub(super) struct Parts {
     pub commands: Arc<Commands>,
     pub events: EventSender,
     pub writer: mpsc::Sender<record::Order>,
+    pub groups: Option<Server>,
 }
 
 pub(super) struct Driver {
@@ -66,6 +72,11 @@ pub(super) struct Driver {
     taken: VecDeque<Command>,
     /// Messages that the ring had no room for yet.
     backlog: VecDeque<(Guarantee, Vec<u8>)>,
+    groups: Option<Server>,
+    /// The programs' socket is among those waited for.
+    groups_watched: bool,
+    /// When programs were looked at last.
+    groups_looked: Instant,
     leaving: bool,
     links_up: Vec<(u8, bool)>,
     finished: bool,
@@ -82,7 +93,7 @@ fn clock() -> Now {
 
 impl Driver {
     pub fn new(parts: Parts) -> io::Result<Driver> {
-        let Parts { settings, sockets, persisted, seed, commands, events, writer } = parts;
+        let Parts { settings, sockets, persisted, seed, commands, events, writer, groups } = parts;
         let local = settings.identity.node_id;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
@@ -92,6 +103,9 @@ impl Driver {
         let routes = sys::route_changes().ok();
         if let Some(routes) = &routes {
             watch(&epoll, routes.as_fd(), ROUTES)?;
+        }
+        if let Some(groups) = &groups {
+            watch(&epoll, groups.fd(), GROUPS)?;
         }
         for socket in &sockets {
             watch_link(&epoll, socket)?;
@@ -120,6 +134,9 @@ impl Driver {
             outgoing: Vec::new(),
             taken: VecDeque::new(),
             backlog: VecDeque::new(),
+            groups_watched: groups.is_some(),
+            groups,
+            groups_looked: Instant::default(),
             leaving: false,
             links_up: Vec::new(),
             finished: false,
@@ -189,18 +206,47 @@ impl Driver {
                         self.armed = None;
                     }
                     ROUTES => self.routes_changed(),
+                    GROUPS => self.look_at_programs(),
                     _ => self.link_ready(data - LINKS, event.flags),
                 }
             }
             self.take_commands();
-            self.advance(clock());
+            let now = clock();
+            self.advance(now);
+            self.watch_programs(now)?;
+        }
+        Ok(())
+    }
+
+    fn look_at_programs(&mut self) {
+        let Some(groups) = &mut self.groups else { return };
+        self.groups_looked = clock().mono;
+        if let Err(error) = groups.ready() {
+            self.groups = None;
+            self.events.send(Event::Warning(format!("process groups are closed: {error}")));
+        }
+    }
+
+    /// Waits for programs only when they may go on: the ring has room, nobody is behind, and a batch had its time.
+    fn watch_programs(&mut self, now: Now) -> io::Result<()> {
+        let Some(groups) = &self.groups else { return Ok(()) };
+        let wanted = !groups.full() && now.mono.since(self.groups_looked) >= PACE;
+        if wanted != self.groups_watched {
+            let flags = if wanted { epoll::EventFlags::IN } else { epoll::EventFlags::empty() };
+            epoll::modify(&self.epoll, groups.fd(), epoll::EventData::new_u64(GROUPS), flags)?;
+            self.groups_watched = wanted;
         }
         Ok(())
     }
 
     /// Makes sure that the timer fires at the ring's deadline or before; a time-out of zero when it has passed.
     fn arm(&mut self) -> io::Result<Option<Timespec>> {
-        let Some((deadline, _)) = self.ring.deadline() else { return Ok(None) };
+        let mut deadline = self.ring.deadline().map(|(deadline, _)| deadline);
+        if self.groups.as_ref().is_some_and(|groups| !self.groups_watched && !groups.full()) {
+            let again = self.groups_looked + PACE;
+            deadline = Some(deadline.map_or(again, |deadline| deadline.min(again)));
+        }
+        let Some(deadline) = deadline else { return Ok(None) };
         if deadline <= clock().mono {
             return Ok(Some(Timespec { tv_sec: 0, tv_nsec: 0 }));
         }
@@ -242,6 +288,15 @@ impl Driver {
             self.ring.handle(now, Input::Multicast { guarantee, payload: Bytes::from(payload) });
             fed = true;
         }
+        while let Some(groups) = &mut self.groups {
+            if groups.next_size().is_none_or(|size| size >= self.ring.room()) {
+                break;
+            }
+            let Some((guarantee, mut payload)) = groups.take() else { break };
+            payload.push(recipient::GROUPS);
+            self.ring.handle(now, Input::Multicast { guarantee, payload: Bytes::from(payload) });
+            fed = true;
+        }
         if self.leaving && self.backlog.is_empty() {
             self.leaving = false;
             self.ring.handle(now, Input::Leave);
@@ -252,7 +307,7 @@ impl Driver {
         }
     }
 
-    fn drain_outputs(&mut self, _now: Now) {
+    fn drain_outputs(&mut self, now: Now) {
         while let Some(output) = self.ring.poll() {
             match output {
                 Output::Send(send) => self.outgoing.push(send),
@@ -280,8 +335,21 @@ impl Driver {
                                 self.events.send(Event::Ordered { sender: message.sender, order });
                             }
                         }
+                        (Some(recipient::GROUPS), Some(payload)) => {
+                            if let Some(groups) = &mut self.groups {
+                                groups.delivered(message.sender.0, &payload);
+                            }
+                        }
                         _ => {}
                     }
+                }
+                Output::View(view) => {
+                    if let (Some(groups), ViewKind::Regular) = (&mut self.groups, view.kind) {
+                        let ids = |list: &[NodeId]| list.iter().map(|id| id.0).collect::<Vec<u32>>();
+                        let present: Vec<u32> = view.members.iter().map(|member| member.id.0).collect();
+                        groups.view(&present, &ids(&view.joined), &ids(&view.left));
+                    }
+                    self.events.send(Event::View(view));
                 }
                 other => {
                     if let Some(event) = Event::of(other) {
@@ -291,6 +359,9 @@ impl Driver {
             }
         }
         self.flush();
+        if let Some(groups) = &mut self.groups {
+            groups.flush(now.mono);
+        }
         if self.events.waiting() > EVENT_BYTES * HARD_LIMIT {
             self.fatal("the cluster manager does not take its messages".to_owned());
         }
@@ -464,6 +535,8 @@ impl Driver {
             send_dropped: self.send.dropped,
             events_waiting: self.events.waiting() as u64,
             real_time: self.real_time,
+            groups: self.groups.as_ref().map(Server::members).unwrap_or_default(),
+            groups_waiting: self.groups.as_ref().map_or(0, Server::waiting) as u64,
         }
     }
 }

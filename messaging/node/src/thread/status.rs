@@ -26,4 +26,8 @@ pub struct RingStatus {
     pub events_waiting: u64,
     /// The thread runs with real-time priority.
     pub real_time: bool,
+    /// Members of process groups on all nodes: group, node, process.
+    pub groups: Vec<(String, u32, u32)>,
+    /// Bytes that wait for programs of process groups.
+    pub groups_waiting: u64,
 }

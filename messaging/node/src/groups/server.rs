@@ -1,0 +1,546 @@
+//! The local socket of process groups, served by the ring's thread: programs in, batches out, and back.
+//!
+//! Never waits. What a program does not take is kept for it up to a limit; before that, all nodes are asked to hold.
+
+use super::table::{Change, Table};
+use super::wire::{self, Between, ToNode, ToProgram};
+use super::{MAX_CLIENTS, MAX_JOINED, Reason};
+use holdfast_totem::Guarantee;
+use holdfast_totem::time::{Instant, Span};
+use rustix::event::{Timespec, epoll};
+use rustix::net::sockopt::socket_peercred;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+/// Bytes taken from one program before the others have their turn.
+const READ: usize = 256 << 10;
+/// A batch is closed when it has this many bytes.
+const BATCH: usize = 60 << 10;
+/// Bytes that may wait for the ring before programs are not read any more.
+const QUEUE: usize = 256 << 10;
+/// Bytes waiting for one program from which on all nodes are asked to hold, and to which they must fall again.
+const HIGH: usize = 2 << 20;
+const LOW: usize = 256 << 10;
+/// A program that lets this many bytes wait, or takes nothing for so long while many wait, is cut off.
+const LIMIT: usize = 24 << 20;
+const PATIENCE: Span = Span::secs(5);
+
+const LISTENER: u64 = 0;
+
+/// Where programs come in, and who may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// The socket.
+    pub path: PathBuf,
+    /// Users beside root and the daemon's own.
+    pub users: Vec<u32>,
+    /// Groups whose members may.
+    pub groups: Vec<u32>,
+}
+
+struct Client {
+    socket: UnixStream,
+    pid: u32,
+    greeted: bool,
+    input: Buffer,
+    output: Buffer,
+    /// Groups by the program's own number; true once the join was delivered.
+    joined: BTreeMap<u16, (String, bool)>,
+    /// Registered for writing as well.
+    wants_write: bool,
+    /// When it last took something while much was waiting.
+    taken: Instant,
+    gone: bool,
+}
+
+/// Bytes with a front that is taken away.
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Buffer {
+    fn waiting(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    fn took(&mut self, count: usize) {
+        self.start += count;
+        if self.start == self.bytes.len() {
+            self.start = 0;
+            // Memory of a burst is given back.
+            if self.bytes.capacity() > 1 << 20 {
+                self.bytes = Vec::new();
+            } else {
+                self.bytes.clear();
+            }
+        } else if self.start > 1 << 20 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+    }
+}
+
+/// The server.
+pub(crate) struct Server {
+    settings: ServerSettings,
+    listener: UnixListener,
+    epoll: OwnedFd,
+    clients: BTreeMap<u64, Client>,
+    next: u64,
+    table: Table,
+    node: u32,
+    /// For the ring, in order.
+    outgoing: VecDeque<(Guarantee, Vec<u8>)>,
+    outgoing_bytes: usize,
+    /// We asked the others to hold.
+    holding: bool,
+    scratch: Vec<u8>,
+}
+
+impl Server {
+    /// Opens the socket.
+    ///
+    /// # Errors
+    /// When the folder cannot be written or another daemon serves this socket.
+    pub fn open(settings: ServerSettings, node: u32) -> io::Result<Server> {
+        let listener = listen(&settings.path)?;
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
+        Ok(Server {
+            settings,
+            listener,
+            epoll,
+            clients: BTreeMap::new(),
+            next: LISTENER + 1,
+            table: Table::new(node),
+            node,
+            outgoing: VecDeque::new(),
+            outgoing_bytes: 0,
+            holding: false,
+            scratch: vec![0; READ],
+        })
+    }
+
+    /// Becomes readable when [`Self::ready`] has something to do.
+    pub fn fd(&self) -> &OwnedFd {
+        &self.epoll
+    }
+
+    /// Whether programs are to be left alone for now: the ring has enough, or somebody does not keep up.
+    pub fn full(&self) -> bool {
+        self.outgoing_bytes > QUEUE || self.table.held()
+    }
+
+    /// The next message for the ring.
+    pub fn take(&mut self) -> Option<(Guarantee, Vec<u8>)> {
+        let (guarantee, bytes) = self.outgoing.pop_front()?;
+        self.outgoing_bytes -= bytes.len();
+        Some((guarantee, bytes))
+    }
+
+    /// Size of the next message for the ring.
+    pub fn next_size(&self) -> Option<usize> {
+        self.outgoing.front().map(|(_, bytes)| bytes.len())
+    }
+
+    fn queue(&mut self, guarantee: Guarantee, bytes: Vec<u8>) {
+        self.outgoing_bytes += bytes.len();
+        self.outgoing.push_back((guarantee, bytes));
+    }
+
+    fn tell(&mut self, message: &Between<'_>) {
+        let mut bytes = Vec::new();
+        message.encode(&mut bytes);
+        self.queue(Guarantee::Agreed, bytes);
+    }
+
+    /// Takes what programs sent, and new programs.
+    pub fn ready(&mut self) -> io::Result<()> {
+        let mut events: Vec<epoll::Event> = Vec::with_capacity(64);
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&now)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        for event in events {
+            let (id, flags) = (event.data.u64(), event.flags);
+            if id == LISTENER {
+                self.accept();
+                continue;
+            }
+            if flags.contains(epoll::EventFlags::OUT) {
+                self.write(id);
+            }
+            if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR)
+                && !self.full()
+            {
+                self.read(id);
+            }
+        }
+        self.bury();
+        Ok(())
+    }
+
+    fn accept(&mut self) {
+        while let Ok((socket, _)) = self.listener.accept() {
+            let Ok(peer) = socket_peercred(&socket) else { continue };
+            let (uid, gid) = (peer.uid.as_raw(), peer.gid.as_raw());
+            let own = rustix::process::geteuid().as_raw();
+            let allowed = uid == 0
+                || uid == own
+                || self.settings.users.contains(&uid)
+                || self.settings.groups.contains(&gid);
+            if !allowed || self.clients.len() >= MAX_CLIENTS || socket.set_nonblocking(true).is_err() {
+                let why = if allowed { "too many programs" } else { "this user may not use the ring" };
+                let mut bytes = Vec::new();
+                ToProgram::Refused { handle: 0, why }.encode(&mut bytes);
+                // The connection is closed; that the reason may not arrive changes nothing.
+                let _ = (&socket).write(&bytes);
+                continue;
+            }
+            let id = self.next;
+            self.next += 1;
+            if epoll::add(&self.epoll, &socket, epoll::EventData::new_u64(id), epoll::EventFlags::IN).is_err()
+            {
+                continue;
+            }
+            let client = Client {
+                socket,
+                pid: u32::try_from(peer.pid.as_raw_nonzero().get()).unwrap_or(0),
+                greeted: false,
+                input: Buffer::default(),
+                output: Buffer::default(),
+                joined: BTreeMap::new(),
+                wants_write: false,
+                taken: Instant::default(),
+                gone: false,
+            };
+            self.clients.insert(id, client);
+        }
+    }
+
+    fn read(&mut self, id: u64) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        match client.socket.read(&mut self.scratch) {
+            Ok(0) => client.gone = true,
+            Ok(count) => client.input.bytes.extend_from_slice(&self.scratch[..count]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => client.gone = true,
+        }
+        if let Err(why) = self.frames(id)
+            && let Some(client) = self.clients.get_mut(&id)
+        {
+            ToProgram::Refused { handle: 0, why: &why }.encode(&mut client.output.bytes);
+            self.write(id);
+            if let Some(client) = self.clients.get_mut(&id) {
+                client.gone = true;
+            }
+        }
+    }
+
+    /// Works through whole frames; messages of one group in a row become one batch.
+    fn frames(&mut self, id: u64) -> Result<(), String> {
+        let Some(client) = self.clients.get_mut(&id) else { return Ok(()) };
+        let mut input = std::mem::take(&mut client.input);
+        let result = self.frames_of(id, &mut input);
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.input = input;
+        }
+        result
+    }
+
+    fn frames_of(&mut self, id: u64, input: &mut Buffer) -> Result<(), String> {
+        let mut batch: Option<(u16, bool, Vec<u8>)> = None;
+        let mut used = 0;
+        loop {
+            let rest = &input.waiting()[used..];
+            let length = match wire::frame_length(rest) {
+                Ok(Some(length)) if length <= rest.len() => length,
+                Ok(_) => break,
+                Err(error) => return Err(error.to_string()),
+            };
+            let frame = ToNode::decode(&rest[..length]).map_err(|error| error.to_string())?;
+            used += length;
+            let Some(client) = self.clients.get_mut(&id) else { return Ok(()) };
+            match frame {
+                ToNode::Hello { version } if version != wire::VERSION => {
+                    return Err(format!("version {version} is not spoken, only {}", wire::VERSION));
+                }
+                ToNode::Hello { .. } => {
+                    client.greeted = true;
+                    let welcome = ToProgram::Welcome { version: wire::VERSION, node: self.node };
+                    welcome.encode(&mut client.output.bytes);
+                }
+                _ if !client.greeted => return Err("a program says hello first".to_owned()),
+                ToNode::Send { handle, safe, payload } => {
+                    let Some((group, true)) = client.joined.get(&handle) else {
+                        let why = "only members of a group send to it";
+                        ToProgram::Refused { handle, why }.encode(&mut client.output.bytes);
+                        continue;
+                    };
+                    let same = batch.as_ref().is_some_and(|(h, s, bytes)| {
+                        *h == handle && *s == safe && bytes.len() + payload.len() <= BATCH
+                    });
+                    if !same {
+                        let mut bytes = Vec::with_capacity(payload.len().max(1024) + 256);
+                        wire::put_batch_head(&mut bytes, group, client.pid);
+                        if let Some(done) = batch.replace((handle, safe, bytes)) {
+                            self.queue_batch(done);
+                        }
+                    }
+                    if let Some((_, _, bytes)) = &mut batch {
+                        wire::put_message(bytes, payload);
+                    }
+                }
+                ToNode::Join { handle, group } => {
+                    if let Some(done) = batch.take() {
+                        self.queue_batch(done);
+                    }
+                    self.join(id, handle, group);
+                }
+                ToNode::Leave { handle } => {
+                    if let Some(done) = batch.take() {
+                        self.queue_batch(done);
+                    }
+                    self.leave(id, handle);
+                }
+            }
+        }
+        input.took(used);
+        if let Some(done) = batch.take() {
+            self.queue_batch(done);
+        }
+        self.write(id);
+        Ok(())
+    }
+
+    fn queue_batch(&mut self, (_, safe, bytes): (u16, bool, Vec<u8>)) {
+        self.queue(if safe { Guarantee::Safe } else { Guarantee::Agreed }, bytes);
+    }
+
+    fn join(&mut self, id: u64, handle: u16, group: &str) {
+        let Some(client) = self.clients.get(&id) else { return };
+        let pid = client.pid;
+        let twice = self
+            .clients
+            .values()
+            .filter(|other| other.pid == pid)
+            .any(|other| other.joined.values().any(|(joined, _)| joined == group));
+        let why = if twice {
+            Some("this process is in the group already")
+        } else if client.joined.contains_key(&handle) {
+            Some("this handle is in use")
+        } else if client.joined.len() >= MAX_JOINED {
+            Some("too many groups")
+        } else {
+            None
+        };
+        match why {
+            Some(why) => {
+                if let Some(client) = self.clients.get_mut(&id) {
+                    ToProgram::Refused { handle, why }.encode(&mut client.output.bytes);
+                }
+            }
+            None => {
+                if let Some(client) = self.clients.get_mut(&id) {
+                    client.joined.insert(handle, (group.to_owned(), false));
+                }
+                self.tell(&Between::Join { group, pid });
+            }
+        }
+    }
+
+    fn leave(&mut self, id: u64, handle: u16) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let pid = client.pid;
+        match client.joined.get(&handle).map(|(group, _)| group.clone()) {
+            Some(group) => self.tell(&Between::Leave { group: &group, pid, reason: Reason::Leave as u8 }),
+            None => {
+                ToProgram::Refused { handle, why: "not a member" }.encode(&mut client.output.bytes);
+            }
+        }
+    }
+
+    /// An ordered message about groups.
+    pub fn delivered(&mut self, sender: u32, payload: &[u8]) {
+        // What another version says beyond our words is not for our programs.
+        let Ok(message) = Between::decode(payload) else { return };
+        if let Between::Batch { group, pid, batch } = message {
+            for client in self.clients.values_mut() {
+                for (handle, (joined, member)) in &client.joined {
+                    if *member && joined == group {
+                        let frame = ToProgram::Messages { handle: *handle, node: sender, pid, batch };
+                        frame.encode(&mut client.output.bytes);
+                    }
+                }
+            }
+            return;
+        }
+        for change in self.table.apply(sender, &message) {
+            self.changed(&change);
+        }
+    }
+
+    /// A regular view of the ring.
+    pub fn view(&mut self, present: &[u32], joined: &[u32], left: &[u32]) {
+        for change in self.table.view(present, left) {
+            self.changed(&change);
+        }
+        if !joined.is_empty() {
+            for bytes in self.table.announcements() {
+                self.queue(Guarantee::Agreed, bytes);
+            }
+            if self.holding {
+                self.tell(&Between::Hold(true));
+            }
+        }
+    }
+
+    /// Tells local members; a program that came is told of all members, one that went hears it last.
+    fn changed(&mut self, change: &Change) {
+        let rows = |list: &[(super::Member, Reason)]| {
+            list.iter().map(|(member, reason)| (member.node, member.pid, *reason as u8)).collect::<Vec<_>>()
+        };
+        let members: Vec<(u32, u32)> =
+            change.members.iter().map(|member| (member.node, member.pid)).collect();
+        for client in self.clients.values_mut() {
+            let own = |list: &[(super::Member, Reason)]| {
+                list.iter().any(|(member, _)| member.node == self.node && member.pid == client.pid)
+            };
+            let Some(handle) = client
+                .joined
+                .iter()
+                .find(|(_, (group, _))| *group == change.group)
+                .map(|(handle, _)| *handle)
+            else {
+                continue;
+            };
+            if own(&change.joined) {
+                client.joined.insert(handle, (change.group.clone(), true));
+            }
+            if client.joined.get(&handle).is_some_and(|(_, member)| *member) {
+                let frame = ToProgram::Changed {
+                    handle,
+                    members: members.clone(),
+                    joined: rows(&change.joined),
+                    left: rows(&change.left),
+                };
+                frame.encode(&mut client.output.bytes);
+            }
+            if own(&change.left) {
+                client.joined.remove(&handle);
+            }
+        }
+    }
+
+    /// Writes what waits for programs; asks all nodes to hold where one does not keep up.
+    pub fn flush(&mut self, now: Instant) {
+        let waiting: Vec<u64> =
+            self.clients.iter().filter(|(_, c)| c.output.len() > 0).map(|(id, _)| *id).collect();
+        for id in waiting {
+            if self.clients.get(&id).is_some_and(|client| !client.wants_write) {
+                self.write(id);
+            }
+            if let Some(client) = self.clients.get_mut(&id) {
+                if client.output.len() < HIGH {
+                    client.taken = now;
+                }
+                if client.output.len() > LIMIT || now.since(client.taken) > PATIENCE {
+                    client.gone = true;
+                }
+            }
+        }
+        let most = self.clients.values().map(|client| client.output.len()).max().unwrap_or(0);
+        if !self.holding && most > HIGH {
+            self.holding = true;
+            self.tell(&Between::Hold(true));
+        } else if self.holding && most < LOW {
+            self.holding = false;
+            self.tell(&Between::Hold(false));
+        }
+        self.bury();
+    }
+
+    fn write(&mut self, id: u64) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        while client.output.len() > 0 {
+            match client.socket.write(client.output.waiting()) {
+                Ok(0) => break,
+                Ok(count) => client.output.took(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    client.gone = true;
+                    client.output = Buffer::default();
+                }
+            }
+        }
+        let wants = client.output.len() > 0;
+        if wants != client.wants_write {
+            client.wants_write = wants;
+            let flags =
+                if wants { epoll::EventFlags::IN | epoll::EventFlags::OUT } else { epoll::EventFlags::IN };
+            if epoll::modify(&self.epoll, &client.socket, epoll::EventData::new_u64(id), flags).is_err() {
+                client.gone = true;
+            }
+        }
+    }
+
+    /// Removes programs that ended; the others hear of it in the ring's order.
+    fn bury(&mut self) {
+        let gone: Vec<u64> = self.clients.iter().filter(|(_, c)| c.gone).map(|(id, _)| *id).collect();
+        for id in gone {
+            let Some(client) = self.clients.remove(&id) else { continue };
+            // Closing the socket takes it out of the set.
+            let _ = epoll::delete(&self.epoll, &client.socket);
+            for (group, _) in client.joined.values() {
+                let reason = Reason::ProcessDown as u8;
+                self.tell(&Between::Leave { group, pid: client.pid, reason });
+            }
+        }
+    }
+
+    /// Every member of every group: group, node, process.
+    pub fn members(&self) -> Vec<(String, u32, u32)> {
+        self.table.members().map(|(group, member)| (group.to_owned(), member.node, member.pid)).collect()
+    }
+
+    /// Bytes that wait for programs.
+    pub fn waiting(&self) -> usize {
+        self.clients.values().map(|client| client.output.len()).sum()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The next daemon replaces it anyhow.
+        let _ = std::fs::remove_file(&self.settings.path);
+    }
+}
+
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    if path.symlink_metadata().is_ok_and(|metadata| metadata.file_type().is_socket()) {
+        if UnixStream::connect(path).is_ok() {
+            return Err(io::Error::new(ErrorKind::AddrInUse, "another daemon serves this socket"));
+        }
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    listener.set_nonblocking(true)?;
+    // Who may speak is decided by who it is, not by the file.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
+}
