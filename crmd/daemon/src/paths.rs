@@ -35,7 +35,8 @@ impl Paths {
     #[must_use]
     pub fn from(variable: impl Fn(&str) -> Option<String>, config: Option<&Path>) -> Self {
         let mut moved = Vec::new();
-        let mut folder = |(name, usual): (&str, &str)| match variable(name).filter(|value| !value.is_empty()) {
+        let mut folder = |(name, usual): (&str, &str)| match variable(name).filter(|value| !value.is_empty())
+        {
             Some(value) => {
                 let path = absolute(Path::new(&value));
                 moved.push((name.to_owned(), path.to_string_lossy().into_owned()));

@@ -2,8 +2,6 @@
 //! Knows no cluster; every function is a thin, safe face of one or two calls.
 #![allow(unsafe_code)]
 
-use std::io;
-
 /// Gives SIGPIPE its default action back: a program whose reader went away ends silently. (Rust ignores the
 /// signal at start-up, which turns `crm_mon | head` into an error message.)
 pub fn die_on_closed_pipe() {
@@ -65,12 +63,15 @@ fn ordinary_child() {
     }
 }
 
-/// Ends this process when its parent ends, whatever happens to the parent.
-///
-/// # Errors
-/// The kernel refuses.
-pub fn end_with_parent(signal: rustix::process::Signal) -> io::Result<()> {
-    rustix::process::set_parent_process_death_signal(Some(signal)).map_err(io::Error::from)
+/// Lets a child end at once when this process ends, whatever ends it: a daemon without its guard is no longer safe.
+pub fn end_child_with_parent(command: &mut tokio::process::Command) {
+    // SAFETY: as in `prepare_child`; `prctl` is a plain system call.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
 }
 
 /// Driver calls of a watchdog device.
@@ -103,4 +104,24 @@ pub mod watchdog {
         let result = unsafe { libc::ioctl(device.as_raw_fd(), KEEP_ALIVE as _, &raw mut value) };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
+}
+
+/// The local time as log lines carry it: `Nov 21 11:12:51`.
+#[must_use]
+pub fn local_stamp() -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    // SAFETY: `time` takes a null pointer, `localtime_r` writes to a value of ours only.
+    let broken_down = unsafe {
+        let now = libc::time(std::ptr::null_mut());
+        let mut out: libc::tm = std::mem::zeroed();
+        libc::localtime_r(&raw const now, &raw mut out);
+        out
+    };
+    let month =
+        usize::try_from(broken_down.tm_mon).ok().and_then(|month| MONTHS.get(month)).unwrap_or(&"???");
+    format!(
+        "{month} {:02} {:02}:{:02}:{:02}",
+        broken_down.tm_mday, broken_down.tm_hour, broken_down.tm_min, broken_down.tm_sec
+    )
 }

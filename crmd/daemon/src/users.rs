@@ -75,7 +75,12 @@ fn groups_of(file: &str, user: &str, primary: u32) -> Vec<String> {
 
 fn ask_directory(database: &str, number: u32) -> Option<String> {
     let mut command = Command::new("getent");
-    command.arg(database).arg(number.to_string()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .arg(database)
+        .arg(number.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     crate::sys::prepare_std_child(&mut command);
     let mut child = command.spawn().ok()?;
     let deadline = Instant::now() + PATIENCE;

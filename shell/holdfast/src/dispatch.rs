@@ -44,12 +44,13 @@ const fn command(
     Command { name, also, kind, summary, run }
 }
 
-use Kind::{Own, Tool};
+use Kind::{Own, Service, Tool};
 
 /// Every command, in the order of the help. Sorted by kind, then by name.
 #[rustfmt::skip] // one line a command
 pub static TABLE: &[Command] = &[
     // Services.
+    command(Service, "daemon", &["holdfastd"], "run one node of the cluster in the foreground", holdfast_daemon::command::run),
     // Tools of the old stack. One line a tool: name, other names, summary, function.
     command(
         Tool,

@@ -74,7 +74,8 @@ impl Document {
 
     fn continue_journal(folder: &Path, number: u64) -> io::Result<(Self, Vec<u8>)> {
         let path = folder.join(format!("journal.{number}"));
-        let mut journal = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut journal =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let mut bytes = Vec::new();
         journal.read_to_end(&mut bytes)?;
         let (records, valid) = whole_records(&bytes);
@@ -82,8 +83,7 @@ impl Document {
         journal.seek(SeekFrom::End(0))?;
         journal.sync_data()?;
         sync_folder(folder)?;
-        let document =
-            Self { folder: folder.to_owned(), number, journal, durable: valid, written: valid };
+        let document = Self { folder: folder.to_owned(), number, journal, durable: valid, written: valid };
         Ok((document, records))
     }
 
@@ -177,9 +177,8 @@ fn read_snapshot(path: &Path) -> Result<Vec<u8>, String> {
     if &header[..8] != MAGIC {
         return Err("no snapshot of this program".to_owned());
     }
-    let number = |range: std::ops::Range<usize>| {
-        header[range].try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX)
-    };
+    let number =
+        |range: std::ops::Range<usize>| header[range].try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX);
     if number(8..16) != body.len() as u64 {
         return Err(format!("{} bytes, expected {}", body.len(), number(8..16)));
     }
@@ -196,7 +195,8 @@ fn whole_records(bytes: &[u8]) -> (Vec<u8>, u64) {
     while let Some((frame, after)) = rest.split_at_checked(FRAME) {
         let length = frame[..4].try_into().map(u32::from_le_bytes).unwrap_or(u32::MAX);
         let sum = frame[4..].try_into().map(u64::from_le_bytes).unwrap_or_default();
-        let Some((record, next)) = (length <= MAX_RECORD).then(|| after.split_at_checked(length as usize)).flatten()
+        let Some((record, next)) =
+            (length <= MAX_RECORD).then(|| after.split_at_checked(length as usize)).flatten()
         else {
             break;
         };
@@ -211,7 +211,9 @@ fn whole_records(bytes: &[u8]) -> (Vec<u8>, u64) {
 
 /// FNV-1a over 64 bits: finds torn writes and flipped bits; it is no defence against people.
 fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Makes names in a folder durable.
@@ -282,7 +284,10 @@ mod tests {
         bytes[last] ^= 1;
         fs::write(&snapshot, bytes).unwrap();
         let (_, found) = Document::open(&folder).unwrap();
-        assert_eq!((found.snapshot.as_deref(), found.journal.as_slice()), (Some(&b"first"[..]), &b"change"[..]));
+        assert_eq!(
+            (found.snapshot.as_deref(), found.journal.as_slice()),
+            (Some(&b"first"[..]), &b"change"[..])
+        );
         assert!(found.damaged.unwrap().contains("checksum"));
         fs::remove_dir_all(folder).unwrap();
     }

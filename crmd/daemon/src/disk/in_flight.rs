@@ -18,7 +18,11 @@ const REWRITE: u64 = 1 << 20;
 enum Entry {
     Begun(Operation),
     /// A process runs for it; its start time (clock ticks since boot) tells it from a later one with the same id.
-    Started { call: CallId, pid: i32, start: u64 },
+    Started {
+        call: CallId,
+        pid: i32,
+        start: u64,
+    },
     Landed(CallId),
     Active(Operation),
     Inactive(String),
@@ -66,7 +70,8 @@ impl State {
             Entry::Landed(call) => {
                 self.flying.remove(&call);
             }
-            Entry::Active(operation) => match self.active.iter_mut().find(|known| known.rsc == operation.rsc) {
+            Entry::Active(operation) => match self.active.iter_mut().find(|known| known.rsc == operation.rsc)
+            {
                 Some(known) => *known = operation,
                 None => self.active.push(operation),
             },

@@ -2,7 +2,7 @@
 //! time), and the journal of operations in flight (survives this process, not the machine).
 
 pub mod document;
-mod export;
+pub(crate) mod export;
 pub mod in_flight;
 mod writer;
 

@@ -46,7 +46,11 @@ impl Disk {
     ///
     /// # Errors
     /// No thread.
-    pub fn start(document: Document, pacemaker: &Path, written: UnboundedSender<Written>) -> io::Result<Self> {
+    pub fn start(
+        document: Document,
+        pacemaker: &Path,
+        written: UnboundedSender<Written>,
+    ) -> io::Result<Self> {
         let (jobs, waiting) = channel();
         let exports = Exports::new(pacemaker);
         let mut writer = Writer { document, exports, written, export: None, exported: None };
@@ -187,7 +191,9 @@ impl Writer {
     }
 
     fn failed(&self, ticket: Ticket, what: &str, error: &io::Error) {
-        error!("the {what} of the configuration cannot be written: {error}; changes are refused until it can");
+        error!(
+            "the {what} of the configuration cannot be written: {error}; changes are refused until it can"
+        );
         self.tell(Written::Failed(ticket, error.to_string()));
     }
 

@@ -20,10 +20,16 @@ const GRACE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Waits until the agent is gone; `pid` was checked to be the very process of the journal.
-pub(super) async fn finish(operation: &Operation, pid: Option<i32>, killed: oneshot::Receiver<()>) -> Outcome {
+pub(super) async fn finish(
+    operation: &Operation,
+    pid: Option<i32>,
+    killed: oneshot::Receiver<()>,
+) -> Outcome {
     let lost = |text: &str| Outcome::failed(Rc::ERROR, ExecStatus::Error, text);
     let Some(pid) = pid else {
-        return lost("the daemon ended before the agent was started, or the agent ended while nobody watched");
+        return lost(
+            "the daemon ended before the agent was started, or the agent ended while nobody watched",
+        );
     };
     info!("waiting for {} {} (process {pid}) of the daemon's last run", operation.rsc, operation.operation);
     let limit = Duration::from_micros(operation.timeout.0.max(1));
@@ -40,7 +46,11 @@ pub(super) async fn finish(operation: &Operation, pid: Option<i32>, killed: ones
         signal_group(pid, Signal::KILL);
         let _ = timeout(GRACE, gone(pid)).await;
     }
-    Outcome::failed(Rc::ERROR, ExecStatus::Timeout, "the agent outlived a restart of the daemon and was ended")
+    Outcome::failed(
+        Rc::ERROR,
+        ExecStatus::Timeout,
+        "the agent outlived a restart of the daemon and was ended",
+    )
 }
 
 /// Returns when the process is gone. It is no child of ours, so its descriptor is looked at now and then.

@@ -17,17 +17,24 @@ const TIME: Duration = Duration::from_secs(20);
 /// Far above any real agent.
 const OUTPUT: usize = 2 << 20;
 
-/// Facts by agent, with the time of the file they came from.
+/// What one version of an agent said.
+struct Known {
+    /// When its file was changed last; `None` for our own agents.
+    of: Option<SystemTime>,
+    facts: Option<AgentFacts>,
+}
+
+/// Facts by agent.
 #[derive(Default)]
 pub(crate) struct Cache {
-    known: Mutex<HashMap<Agent, (Option<SystemTime>, Option<AgentFacts>)>>,
+    known: Mutex<HashMap<Agent, Known>>,
 }
 
 impl Cache {
     /// What is known by now.
     pub(crate) fn get(&self, agent: &Agent) -> Option<AgentFacts> {
         let known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.get(agent).and_then(|(_, facts)| facts.clone())
+        known.get(agent).and_then(|known| known.facts.clone())
     }
 
     /// What the agent says, asking it when it was never asked or its file changed. An agent that gives no usable
@@ -45,9 +52,8 @@ impl Cache {
         }
         {
             let known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some((of, facts)) = known.get(agent).filter(|(of, _)| *of == time) {
-                let _ = of;
-                return facts.clone();
+            if let Some(known) = known.get(agent).filter(|known| known.of == time) {
+                return known.facts.clone();
             }
         }
         let facts = match text(agent, &place, machine).await {
@@ -56,7 +62,7 @@ impl Cache {
         };
         let facts = facts.inspect_err(|error| debug!("no metadata of {agent}: {error}")).ok();
         let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.insert(agent.clone(), (time, facts.clone()));
+        known.insert(agent.clone(), Known { of: time, facts: facts.clone() });
         facts
     }
 }
@@ -82,8 +88,14 @@ pub(crate) async fn text(agent: &Agent, place: &Place, machine: &Machine) -> Res
 
 async fn ask(agent: &Agent, place: &Place, machine: &Machine, action: &str) -> Result<String, String> {
     let parameters = BTreeMap::new();
-    let task =
-        Task { resource: "metadata", agent, action, parameters: &parameters, target: None, host_argument: None };
+    let task = Task {
+        resource: "metadata",
+        agent,
+        action,
+        parameters: &parameters,
+        target: None,
+        host_argument: None,
+    };
     let call = match prepare(&task, Some(place), machine) {
         Prepared::Run(call) => call,
         Prepared::Unit { .. } | Prepared::Already(_) => return Err("it has no metadata".to_owned()),

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_agent_protocol::{
-    Agent, Call, Class, Ended, Machine, Outcome, Output, Place, Prepared, Rc, Task, heartbeat, interpret, prepare,
+    Agent, Call, Class, Ended, Machine, Outcome, Output, Place, Prepared, Rc, Task, heartbeat, interpret,
+    prepare,
 };
 use holdfast_core::{AgentFacts, CallId, Operation, OutcomeStatus};
 use holdfast_model::status::ExecStatus;
@@ -150,7 +151,7 @@ impl Executor {
 }
 
 enum Begun {
-    Process(Started, Call),
+    Process(Box<(Started, Call)>),
     Unit(String, holdfast_agent_protocol::systemd::UnitAction),
     Over(Outcome),
 }
@@ -161,8 +162,9 @@ impl Shared {
         match self.prepare(operation) {
             Prepared::Run(call) => match process::start(&call, Path::new("/")) {
                 Ok(started) => {
-                    let _ = self.happened.send(Happened::Started { call: operation.call, pid: started.pid() });
-                    Begun::Process(started, call)
+                    let _ =
+                        self.happened.send(Happened::Started { call: operation.call, pid: started.pid() });
+                    Begun::Process(Box::new((started, call)))
                 }
                 Err(ended) => Begun::Over(interpret(call.reading, &ended, &Output::default())),
             },
@@ -177,7 +179,11 @@ impl Shared {
             Ok(agent) => agent,
             Err(error) => {
                 let reason = error.to_string();
-                return Prepared::Already(Outcome::failed(Rc::NOT_INSTALLED, ExecStatus::NotInstalled, &reason));
+                return Prepared::Already(Outcome::failed(
+                    Rc::NOT_INSTALLED,
+                    ExecStatus::NotInstalled,
+                    &reason,
+                ));
             }
         };
         let place = self.machine.paths.locate(&agent, is_executable);
@@ -220,7 +226,8 @@ impl Shared {
     ) -> (Outcome, Output) {
         let time = Duration::from_micros(operation.timeout.0);
         match begun {
-            Begun::Process(started, call) => {
+            Begun::Process(process) => {
+                let (started, call) = *process;
                 let output = if operation.capture { CAPTURED_OUTPUT } else { QUIET_OUTPUT };
                 let limits = Limits { time: (operation.timeout.0 > 0).then_some(time), output };
                 let Run { ended, output } = started.finish(limits, killed).await;

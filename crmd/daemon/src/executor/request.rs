@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use holdfast_agent_protocol::{Agent, Class, STOCK, Task, interpret, prepare, Prepared};
+use holdfast_agent_protocol::{Agent, Class, Prepared, STOCK, Task, interpret, prepare};
 use holdfast_api::agent::{AgentReply, AgentRequest};
 use holdfast_api::resource::RunResult;
 use holdfast_api::{Failure, FailureKind, Reply};
@@ -50,12 +50,19 @@ fn find(
         .map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
     match shared.machine.paths.locate(&agent, super::is_executable) {
         Some(place) => Ok((agent, place)),
-        None => Err(Failure::new(FailureKind::NotFound, format!("agent {agent} is not installed on this node"))
-            .hint(format!("`crm ra list {class}` shows what there is"))),
+        None => {
+            Err(Failure::new(FailureKind::NotFound, format!("agent {agent} is not installed on this node"))
+                .hint(format!("`crm ra list {class}` shows what there is")))
+        }
     }
 }
 
-async fn metadata(shared: &Shared, class: &str, provider: Option<&str>, kind: &str) -> Result<String, Failure> {
+async fn metadata(
+    shared: &Shared,
+    class: &str,
+    provider: Option<&str>,
+    kind: &str,
+) -> Result<String, Failure> {
     let (agent, place) = find(shared, class, provider, kind)?;
     facts::text(&agent, &place, &shared.machine)
         .await
@@ -80,7 +87,10 @@ async fn validate(
         host_argument: None,
     };
     let Prepared::Run(call) = prepare(&task, Some(&place), &shared.machine) else {
-        return Err(Failure::new(FailureKind::Unsupported, format!("class {class} cannot validate parameters")));
+        return Err(Failure::new(
+            FailureKind::Unsupported,
+            format!("class {class} cannot validate parameters"),
+        ));
     };
     let begun = Instant::now();
     let (_keep, kill) = oneshot::channel();
@@ -94,7 +104,8 @@ async fn validate(
     let outcome = interpret(call.reading, &ended, &output);
     Ok(RunResult {
         rc: outcome.rc.0,
-        status: if outcome.status == holdfast_model::status::ExecStatus::Done { "complete" } else { "error" }.to_owned(),
+        status: if outcome.status == holdfast_model::status::ExecStatus::Done { "complete" } else { "error" }
+            .to_owned(),
         reason: outcome.reason,
         stdout: output.stdout,
         stderr: output.stderr,
@@ -127,11 +138,15 @@ fn list_class(shared: &Shared, class: Class, provider: Option<&str>, found: &mut
     match class {
         Class::Ocf => {
             for folder in &paths.ocf {
-                for name in folders(folder).into_iter().filter(|name| provider.is_none_or(|wanted| wanted == name)) {
+                for name in
+                    folders(folder).into_iter().filter(|name| provider.is_none_or(|wanted| wanted == name))
+                {
                     add(&[folder.join(&name)], &format!("ocf:{name}:"), &|_| true);
                 }
             }
-            for (owner, kind) in STOCK.iter().filter(|(owner, _)| provider.is_none_or(|wanted| wanted == *owner)) {
+            for (owner, kind) in
+                STOCK.iter().filter(|(owner, _)| provider.is_none_or(|wanted| wanted == *owner))
+            {
                 found.insert(format!("ocf:{owner}:{kind}"));
             }
         }

@@ -102,9 +102,11 @@ async fn carry_out(connection: &Connection, unit: &str, action: UnitAction) -> z
             let message = format!("unit {unit} is {state} after its start; see `systemctl status {unit}`");
             Outcome::failed(Rc::ERROR, ExecStatus::Done, &message)
         }
-        UnitAction::Stop if status.rc == Rc::OK => {
-            Outcome::failed(Rc::ERROR, ExecStatus::Done, &format!("unit {unit} is still {state} after its stop"))
-        }
+        UnitAction::Stop if status.rc == Rc::OK => Outcome::failed(
+            Rc::ERROR,
+            ExecStatus::Done,
+            &format!("unit {unit} is still {state} after its stop"),
+        ),
         UnitAction::Stop => {
             if remove_override(unit) {
                 manager(connection, "Reload", &()).await?;
@@ -132,7 +134,7 @@ impl Properties<'_> {
         let interface = Some("org.freedesktop.DBus.Properties");
         let answer =
             self.connection.call_method(Some(SERVICE), self.path, interface, "Get", &(UNIT, name)).await?;
-        Ok(answer.body().deserialize()?)
+        answer.body().deserialize()
     }
 
     async fn text(&self, name: &str) -> zbus::Result<String> {

@@ -276,6 +276,11 @@ impl RingHandle {
         self.hand_over(payload, recipient)
     }
 
+    /// Whether a message of this size would be taken without waiting.
+    pub fn has_room(&self, payload: usize) -> bool {
+        self.commands.room.available_permits() >= Commands::cost(payload) as usize
+    }
+
     /// As [`Self::multicast`], without waiting.
     ///
     /// # Errors
