@@ -4,11 +4,20 @@
 //! process or random source: [`Node::handle`] takes what happened, [`Node::poll`] gives what is to be done,
 //! [`Node::deadline`] says when to be woken.
 
+mod cib;
+mod engine;
+mod fencing;
 pub mod io;
+mod local;
+pub mod message;
 mod node;
+mod options;
+mod pattern;
 pub mod plan;
+mod random;
 pub mod record;
 pub mod settings;
+pub mod state;
 
 /// Time as the ring counts it.
 pub use holdfast_totem::time;

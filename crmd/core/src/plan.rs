@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use holdfast_api::cib::Version;
-use holdfast_model::Status;
+use holdfast_model::{Cib, Status};
 use holdfast_scheduler::graph::TransitionGraph;
 use holdfast_scheduler::schedule::SummaryLine;
 use holdfast_xml::Document;
@@ -15,8 +15,10 @@ use holdfast_xml::Document;
 pub struct Snapshot {
     /// Number of the request; goes back with the answer.
     pub number: u64,
-    /// The configuration; its status section is empty.
+    /// The configuration as a tree (for the saved scheduler input); its status section is empty.
     pub configuration: Arc<Document>,
+    /// The configuration as values; its status is empty.
+    pub typed: Arc<Cib>,
     /// The status.
     pub status: Arc<Status>,
     /// Version of the document.
@@ -29,6 +31,19 @@ pub struct Snapshot {
     pub quorate: bool,
     /// Node id of the decision maker.
     pub dc: u32,
+}
+
+impl Snapshot {
+    /// Configuration and status together, as the scheduler reads them.
+    #[must_use]
+    pub fn cib(&self) -> Cib {
+        let mut cib = Cib::clone(&self.typed);
+        cib.status = Status::clone(&self.status);
+        cib.header.have_quorum = self.quorate;
+        cib.header.dc_uuid = Some(self.dc.to_string());
+        cib.header.num_updates = self.version.num_updates;
+        cib
+    }
 }
 
 /// A plan.

@@ -1,0 +1,153 @@
+//! Agents on this node: what the local queues want done, what their results are told as.
+
+use holdfast_api::resource::{ResourceReply, RunResult};
+use holdfast_api::{Failure, FailureKind, Reply};
+
+use super::Node;
+use crate::io::{CallId, Outcome, Output};
+use crate::local::{Effect, Wanted};
+use crate::message::{ClusterMessage, Forget, ForgetWhat, ResultNote};
+use crate::record::Record;
+use crate::state::history::record_into;
+
+impl Node {
+    /// An ordered operation is ours to carry out.
+    pub(super) fn carry_out(&mut self, wanted: Wanted) {
+        if wanted.operation.operation == "cancel" {
+            let meta = |name: &str| {
+                wanted
+                    .operation
+                    .parameters
+                    .iter()
+                    .find(|(key, _)| key == name)
+                    .map(|(_, value)| value.as_str())
+            };
+            let operation = meta("CRM_meta_operation").unwrap_or("monitor").to_owned();
+            let interval_ms = meta("CRM_meta_interval").and_then(|t| t.parse().ok()).unwrap_or(0);
+            self.local.cancel(&wanted.rsc.id, &operation, interval_ms, wanted.key);
+        } else {
+            self.local.want(wanted, self.now);
+        }
+        self.drain_local();
+    }
+
+    /// An agent ended.
+    pub(super) fn on_operation_done(&mut self, call: CallId, outcome: Outcome) {
+        if self.fence_agent_done(call, &outcome) {
+            return;
+        }
+        if !self.local.done(call, outcome, self.now) {
+            self.count("ends of unknown agents");
+        }
+        self.drain_local();
+    }
+
+    pub(super) fn drain_local(&mut self) {
+        while let Some(effect) = self.local.poll() {
+            match effect {
+                Effect::Spawn { operation, journal } => {
+                    if journal {
+                        self.persist(Record::InFlight(operation.clone()));
+                    }
+                    self.count("operations");
+                    self.outputs.push_back(Output::Spawn(operation));
+                }
+                Effect::Landed(call) => {
+                    self.persist(Record::Landed(call));
+                }
+                Effect::Tell(ended) => {
+                    record_into(&mut self.mine, &ended, &self.identity.name);
+                    let note = ResultNote { node: self.id.clone(), ended: *ended };
+                    self.say(ClusterMessage::Result(Box::new(note)));
+                }
+                Effect::Forced { request, outcome } => {
+                    self.finished(request, Reply::Resource(ResourceReply::Ran(run_result(&outcome))));
+                }
+                Effect::Cancelled { key, rsc, operation, interval_ms } => {
+                    let action = u64::try_from(key.transition).ok().zip(u32::try_from(key.action).ok());
+                    let forget = Forget {
+                        request: 0,
+                        action,
+                        pairs: vec![(self.id.clone(), rsc)],
+                        what: ForgetWhat::Operation(operation, interval_ms),
+                    };
+                    self.say(ClusterMessage::Forget(Box::new(forget)));
+                }
+                Effect::Active(stop) => {
+                    self.persist(Record::Active(stop));
+                }
+                Effect::Inactive(rsc) => {
+                    self.persist(Record::Inactive { rsc });
+                }
+            }
+        }
+    }
+
+    /// A client wants a resource to count as failed.
+    pub(super) fn on_fail(&mut self, ours: bool, node: &str, rsc: &str, request: u64) {
+        if node == self.id {
+            let reference = self
+                .mine
+                .get(rsc)
+                .map(|h| crate::state::history::ResourceRef {
+                    id: h.id.clone(),
+                    class: h.class.clone(),
+                    provider: h.provider.clone(),
+                    agent: h.agent_type.clone(),
+                    container: h.container.clone(),
+                })
+                .or_else(|| self.configured_reference(rsc));
+            if let Some(reference) = reference {
+                let call = self.local.next_call();
+                let ended = self.asynchronous_failure(reference, call);
+                record_into(&mut self.mine, &ended, &self.identity.name);
+                let note = ResultNote { node: self.id.clone(), ended };
+                self.say(ClusterMessage::Result(Box::new(note)));
+            }
+        }
+        if ours {
+            self.finished(request, Reply::Done);
+        }
+    }
+
+    fn asynchronous_failure(
+        &self,
+        rsc: crate::state::history::ResourceRef,
+        call: CallId,
+    ) -> crate::state::history::Ended {
+        let call_id = i32::try_from(call.0 & 0x7fff_ffff).unwrap_or(i32::MAX);
+        crate::state::history::Ended {
+            rsc,
+            operation: "asyncmon".to_owned(),
+            interval_ms: 0,
+            key: crate::state::history::TransitionKey::outside(call_id.into(), 0),
+            call_id,
+            rc: 1,
+            status: 0,
+            reason: Some("Simulated failure".to_owned()),
+            changed_at: self.now.wall.seconds(),
+            exec_ms: 0,
+            queue_ms: 0,
+            digests: crate::state::history::Digests::default(),
+            migration: None,
+            ignore_failure: false,
+        }
+    }
+
+    pub(super) fn not_configured(rsc: &str) -> Failure {
+        Failure::new(FailureKind::NotFound, format!("there is no resource {rsc}"))
+            .hint("list them with `crm_resource --list`")
+    }
+}
+
+/// How an agent ended, for a client.
+pub(super) fn run_result(outcome: &Outcome) -> RunResult {
+    RunResult {
+        rc: outcome.rc,
+        status: super::deliver::status_words(outcome.status.recorded(outcome.rc).code()).to_owned(),
+        reason: outcome.reason.clone(),
+        stdout: outcome.stdout.clone(),
+        stderr: outcome.stderr.clone(),
+        exec_ms: outcome.ran.as_millis(),
+    }
+}
