@@ -99,6 +99,7 @@ pub const STOCK: &[(&str, &str)] = &[
     ("heartbeat", "IPaddr"),
     ("heartbeat", "IPaddr2"),
     ("heartbeat", "anything"),
+    ("holdfast", "respawn"),
     ("pacemaker", "Dummy"),
     ("pacemaker", "Stateful"),
     ("pacemaker", "ping"),

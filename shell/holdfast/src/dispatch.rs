@@ -66,6 +66,7 @@ pub static TABLE: &[Command] = &[
     command(Tool, "corosync-quorumtool", &[], "votes and quorum", holdfast_tools::corosync_quorumtool::run),
     // Our own.
     command(Own, "demo", &[], "show a real cluster on this machine losing a node and recovering", demo::run),
+    command(Own, "ocf", &[], "run one of the stock agents: ocf PROVIDER TYPE ACTION", holdfast_agent_stock::run),
     command(Own, "install-links", &[], "make links by which every tool is called by its own name", install::run),
     command(Own, "wrap-resource-script", &[], "wrap a resource.d script that only starts something", wrap::run),
 ];

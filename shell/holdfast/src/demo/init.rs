@@ -2,7 +2,7 @@
 //!
 //! Knows the hand-shake with the stage. Does not know the cluster.
 
-use super::netlink::Netlink;
+use holdfast_agent_stock::netlink::{Entry, Netlink};
 use std::io::{Read as _, Write as _};
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
@@ -61,7 +61,7 @@ fn node(name: &str, address: Ipv4Addr) -> std::io::Result<i32> {
             net.set_up(index, true)?;
         }
         let index = net.index("eth0")?;
-        net.add_address(index, address, 24)?;
+        net.add_address(&Entry::plain(index, address.into(), 24))?;
     }
     let exe = std::env::current_exe()?;
     let daemon = Command::new(exe).arg("daemon").env("HOLDFAST_NODE", name).stdin(Stdio::null()).spawn()?;

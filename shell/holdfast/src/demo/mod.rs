@@ -8,7 +8,6 @@ mod cluster;
 mod figures;
 mod files;
 mod init;
-mod netlink;
 mod screen;
 mod service;
 mod stage;

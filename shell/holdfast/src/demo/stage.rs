@@ -3,8 +3,8 @@
 //! Knows processes and links. Does not know what the nodes do with them.
 
 use super::files::{NODES, Scratch};
-use super::netlink::Netlink;
 use super::service;
+use holdfast_agent_stock::netlink::{Entry, Netlink};
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -95,7 +95,7 @@ impl Stage {
                 net.set_up(lo, true)?;
                 net.add_bridge("br0")?;
                 let bridge = net.index("br0")?;
-                net.add_address(bridge, Ipv4Addr::new(10, 99, 0, 254), 24)?;
+                net.add_address(&Entry::plain(bridge, IpAddr::V4(Ipv4Addr::new(10, 99, 0, 254)), 24))?;
                 net.set_up(bridge, true)?;
                 Some((net, bridge))
             }
