@@ -185,8 +185,10 @@ fn by_rule(
     let it = &facts.rscs[rsc];
     let mut nodes = Vec::new();
     for (node, on) in facts.nodes.iter_enumerated() {
+        let parameters = facts.params(rsc, Some(node));
         let input = Input {
             now: facts.now,
+            parameters: Some(&parameters),
             node_attributes: Some(&on.attributes),
             meta: Some(&it.meta),
             matches: &parts,

@@ -1,21 +1,78 @@
 //! The status of a cluster: its nodes and its resources.
 
 mod activity;
+mod attributes;
 mod brief;
 mod bundle;
 mod clone;
+mod failures;
+mod fencing;
 mod group;
+mod history;
 mod nodes;
 mod primitive;
 mod resources;
+mod restrictions;
+mod summary;
+mod when;
+mod xml;
+mod xml_resource;
 
+use holdfast_api::fence::FenceRecord;
+use holdfast_scheduler::constraints::location::Location;
 use holdfast_scheduler::facts::Facts;
 
 use crate::list::List;
 
-pub use activity::is_active;
+pub use activity::{current_node, is_active, printable_id};
+pub use attributes::attribute_list;
+pub use failures::{failure_list, parse_key, status_text};
+pub use history::history_list;
 pub use nodes::{node_list, node_state, node_title};
 pub use resources::resource_list;
+pub use restrictions::{ban_list, ticket_list};
+pub use summary::{Head, plural, summary};
+pub use when::{Clock, duration_ms, universal, universal_iso};
+pub use xml::{Builder, add_status, yes_no};
+
+/// Parts of the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Section {
+    /// Cluster layer.
+    Stack,
+    /// Designated controller.
+    Dc,
+    /// Last update and change.
+    Times,
+    /// Numbers of nodes and resources.
+    Counts,
+    /// Cluster options.
+    Options,
+    /// The notice that nothing is managed.
+    MaintenanceMode,
+    /// Nodes.
+    Nodes,
+    /// Resources.
+    Resources,
+    /// Node attributes.
+    Attributes,
+    /// Fail counts.
+    FailCounts,
+    /// Operation history.
+    Operations,
+    /// Failed operations.
+    Failures,
+    /// Failed fencing.
+    FencingFailed,
+    /// Fencing in progress.
+    FencingPending,
+    /// Successful fencing.
+    FencingSucceeded,
+    /// Tickets.
+    Tickets,
+    /// Negative locations.
+    Bans,
+}
 
 /// Names to show; everything when empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +101,7 @@ impl Only {
 }
 
 /// What to show and how.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Show {
     /// Resources that are not active, too.
     pub inactive: bool,
@@ -66,6 +123,12 @@ pub struct Show {
     pub node_id: bool,
     /// Feature sets of nodes.
     pub feature_set: bool,
+    /// Raw details of failed operations.
+    pub failed_detail: bool,
+    /// Timing of operations.
+    pub timing: bool,
+    /// How to write times; universal time when nothing is said.
+    pub clock: Option<Clock>,
     /// Nodes to show.
     pub nodes: Only,
     /// Resources to show.
@@ -73,10 +136,59 @@ pub struct Show {
 }
 
 impl Show {
+    /// A time as text.
+    pub fn time(&self, epoch: i64) -> String {
+        self.clock.unwrap_or(universal)(epoch)
+    }
+
     /// Everything, as the simulator shows a cluster.
     pub fn full(pending: bool) -> Show {
         Show { inactive: true, pending, ..Show::default() }
     }
+}
+
+/// Everything a status view is made from.
+#[derive(Clone, Copy)]
+pub struct Picture<'a> {
+    /// The cluster.
+    pub facts: &'a Facts<'a>,
+    /// What the document does not say.
+    pub head: &'a Head,
+    /// Location constraints, for bans.
+    pub locations: &'a [Location],
+    /// Fencing operations, newest first; `None` when they are not known.
+    pub fencing: Option<&'a [FenceRecord]>,
+    /// Every fencing operation instead of the last of each kind.
+    pub full_fencing: bool,
+    /// How ids of bans have to begin.
+    pub ban_prefix: &'a str,
+    /// Sections wanted.
+    pub wanted: &'a [Section],
+    /// What to show and how.
+    pub show: &'a Show,
+}
+
+/// The wanted sections as text lists, in the order in which they are shown.
+pub fn all_sections(picture: &Picture<'_>) -> Vec<List> {
+    let Picture { facts, show, .. } = *picture;
+    let wants = |section: Section| picture.wanted.contains(&section);
+    let when = |wanted: bool, list: &dyn Fn() -> Option<List>| if wanted { list() } else { None };
+    let history = wants(Section::Operations) || wants(Section::FailCounts);
+    [
+        summary(facts, picture.head, picture.wanted, show),
+        when(wants(Section::Nodes), &|| node_list(facts, show)),
+        when(wants(Section::Resources), &|| resource_list(facts, show, true)),
+        when(wants(Section::Attributes), &|| attribute_list(facts, show)),
+        when(history, &|| history_list(facts, show, wants(Section::Operations))),
+        when(wants(Section::Failures), &|| failure_list(facts, show)),
+        fencing::failed_fencing_list(picture),
+        when(wants(Section::Tickets), &|| ticket_list(facts, show)),
+        when(wants(Section::Bans), &|| ban_list(facts, picture.locations, picture.ban_prefix, show)),
+        fencing::fencing_list(picture),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The node list and the resource list.
@@ -95,16 +207,17 @@ pub fn counts_line(facts: &Facts<'_>) -> Option<String> {
     })
 }
 
-/// The notice that nothing is managed, if so; it begins with an empty line.
+/// The notice that nothing is managed, if the cluster is in maintenance; it begins with an empty line.
 pub fn maintenance_notice(facts: &Facts<'_>) -> Option<&'static str> {
-    if facts.options.maintenance {
-        Some(
-            "\n              *** Resource management is DISABLED ***\n  \
-             The cluster will not attempt to start, stop or recover services\n",
-        )
-    } else if facts.options.stop_all {
-        Some("\n    *** Resource management is DISABLED ***\n  The cluster will keep all resources stopped\n")
-    } else {
-        None
-    }
+    facts.options.maintenance.then_some(
+        "\n              *** Resource management is DISABLED ***\n  \
+         The cluster will not attempt to start, stop or recover services\n",
+    )
+}
+
+/// The notice that all resources are kept stopped, if so; it begins with an empty line.
+pub fn stop_all_notice(facts: &Facts<'_>) -> Option<&'static str> {
+    facts.options.stop_all.then_some(
+        "\n    *** Resource management is DISABLED ***\n  The cluster will keep all resources stopped\n",
+    )
 }

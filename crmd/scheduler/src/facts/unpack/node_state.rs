@@ -138,7 +138,7 @@ impl Unpack<'_> {
             self.fence_node(node, "peer has not been seen by the cluster", false);
             return false;
         }
-        if join == Some("nack") {
+        if join == Some("banned") {
             self.fence_node(node, "peer failed Pacemaker membership criteria", false);
         } else if self.termination_requested(node) {
             if member <= 0 && online <= 0 && join == Some("down") {
