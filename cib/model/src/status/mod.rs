@@ -46,7 +46,7 @@ pub struct NodeState {
     pub in_ccm: Option<String>,
     /// `crmd`: the daemon is connected (`online`/`offline` or time, 0 = no)
     pub crmd: Option<String>,
-    /// `join`: `member`, `pending`, `down`, `nack`, ...
+    /// `join`: `member`, `pending`, `down`, `banned`
     pub join: Option<String>,
     /// `expected`
     pub expected: Option<String>,
