@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use holdfast_model::{Role, Score};
 
+use super::judge::Judge;
 use super::{Assigner, Given, Slot};
 use crate::facts::{BundleData, CloneData, Flags, NodeIx, Replica, RscIx, RscKind};
 use crate::index::Idx;
@@ -109,8 +110,7 @@ impl Assigner<'_> {
 
     /// Whether the node can run resources at all.
     pub(super) fn node_available(&self, node: NodeIx) -> bool {
-        let (outlook, it) = (&self.nodes[node], &self.facts.nodes[node]);
-        outlook.online && !outlook.shutdown && !outlook.unclean && !it.standby && !it.maintenance
+        Judge { facts: self.facts, nodes: &self.nodes, capacity: &self.capacity }.available(node)
     }
 
     /// Whether the node can run resources and its own base score is not against it.

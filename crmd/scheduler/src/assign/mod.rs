@@ -14,6 +14,7 @@ mod group;
 mod hash_order;
 mod implied;
 mod instances;
+mod judge;
 mod lists;
 mod look;
 mod merge_sort;
@@ -136,6 +137,8 @@ pub struct Assignment {
     pub contributions: Contributions,
     /// Seconds since the epoch when a lock will expire.
     pub recheck_by: Option<i64>,
+    /// Free capacity of nodes.
+    capacity: Capacity,
 }
 
 /// The pass at work.
@@ -258,6 +261,7 @@ impl<'f> Assigner<'f> {
             lines: self.lines,
             contributions: self.contributions,
             recheck_by: self.recheck_by,
+            capacity: self.capacity,
         }
     }
 

@@ -4,10 +4,11 @@ use std::cmp::Ordering;
 
 use holdfast_model::{Role, Score};
 
+use super::judge::Judge;
 use super::lists::Side;
 use super::{Assigner, Given, Why, merge_sort};
 use crate::constraints::colocation::ColocationIx;
-use crate::facts::{Flags, NoQuorumPolicy, NodeIx, PlacementStrategy, RscIx};
+use crate::facts::{Flags, NoQuorumPolicy, NodeIx, RscIx};
 
 impl Assigner<'_> {
     pub(super) fn place_primitive(
@@ -168,24 +169,7 @@ impl Assigner<'_> {
         score: &impl Fn(NodeIx) -> Score,
         active: Option<NodeIx>,
     ) -> Ordering {
-        let effective = |node: NodeIx| match self.node_available(node) {
-            true => score(node),
-            false => Score::MINUS_INFINITY,
-        };
-        let by_name = || self.facts.nodes[a].name.cmp(&self.facts.nodes[b].name);
-        let by_score = effective(b).cmp(&effective(a));
-        let by_capacity = match self.facts.options.placement {
-            PlacementStrategy::Minimal => return by_score.then_with(by_name),
-            PlacementStrategy::Balanced if by_score == Ordering::Equal => self.capacity.compare(a, b),
-            PlacementStrategy::Balanced | PlacementStrategy::Default | PlacementStrategy::Utilization => {
-                Ordering::Equal
-            }
-        };
-        by_score
-            .then(by_capacity)
-            .then_with(|| self.nodes[a].resources.cmp(&self.nodes[b].resources))
-            .then_with(|| (active == Some(b)).cmp(&(active == Some(a))))
-            .then_with(by_name)
+        Judge { facts: self.facts, nodes: &self.nodes, capacity: &self.capacity }.compare(a, b, score, active)
     }
 
     /// A remote node is up when its connection will be.

@@ -33,7 +33,7 @@ pub use resources::resource_list;
 pub use restrictions::{ban_list, ticket_list};
 pub use summary::{Head, plural, summary};
 pub use when::{Clock, duration_ms, universal, universal_iso};
-pub use xml::{Builder, add_status, yes_no};
+pub use xml::{Builder, add_nodes, add_resources, add_status, sections_xml, yes_no};
 
 /// Parts of the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

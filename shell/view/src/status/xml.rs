@@ -45,23 +45,10 @@ pub fn add_status(builder: &mut Builder, parent: ElementIx, picture: &Picture<'_
     let wants = |section: Section| wanted.contains(&section);
     add_summary(builder, parent, facts, head, wanted);
     if wants(Section::Nodes) {
-        let nodes = builder.add(parent, "nodes", &[]);
-        for node in facts.nodes.indices().filter(|&node| show.nodes.has_node(&facts.nodes[node].name)) {
-            add_node(builder, nodes, facts, node, show);
-        }
+        add_nodes(builder, parent, facts, show);
     }
-    if wants(Section::Resources) && resource_list(facts, show, false).is_some() {
-        let resources = builder.add(parent, "resources", &[]);
-        for &rsc in &facts.top {
-            let it = &facts.rscs[rsc];
-            let (whole, partly) = (is_active(facts, rsc, true), is_active(facts, rsc, false));
-            let removed = it.is(holdfast_scheduler::facts::Flags::REMOVED) && !whole;
-            let hidden = if show.by_node { whole } else { !partly && !show.inactive };
-            let elsewhere = partly && !super::activity::runs_on_any(facts, rsc, show);
-            if !removed && !hidden && !elsewhere {
-                add_resource(builder, resources, facts, rsc, show);
-            }
-        }
+    if wants(Section::Resources) {
+        add_resources(builder, parent, facts, show);
     }
     if wants(Section::Attributes) {
         add_attributes(builder, parent, facts, show);
@@ -114,6 +101,41 @@ pub fn add_status(builder: &mut Builder, parent: ElementIx, picture: &Picture<'_
             }
         }
     }
+}
+
+/// Adds the node list.
+pub fn add_nodes(builder: &mut Builder, parent: ElementIx, facts: &Facts<'_>, show: &Show) {
+    let nodes = builder.add(parent, "nodes", &[]);
+    for node in facts.nodes.indices().filter(|&node| show.nodes.has_node(&facts.nodes[node].name)) {
+        add_node(builder, nodes, facts, node, show);
+    }
+}
+
+/// Adds the resource list, if there is anything to list.
+pub fn add_resources(builder: &mut Builder, parent: ElementIx, facts: &Facts<'_>, show: &Show) {
+    if resource_list(facts, show, false).is_none() {
+        return;
+    }
+    let resources = builder.add(parent, "resources", &[]);
+    for &rsc in &facts.top {
+        let it = &facts.rscs[rsc];
+        let (whole, partly) = (is_active(facts, rsc, true), is_active(facts, rsc, false));
+        let removed = it.is(holdfast_scheduler::facts::Flags::REMOVED) && !whole;
+        let hidden = if show.by_node { whole } else { !partly && !show.inactive };
+        let elsewhere = partly && !super::activity::runs_on_any(facts, rsc, show);
+        if !removed && !hidden && !elsewhere {
+            add_resource(builder, resources, facts, rsc, show);
+        }
+    }
+}
+
+/// Nodes and resources as a document whose root is called `root`.
+pub fn sections_xml(root: &str, facts: &Facts<'_>, show: &Show) -> Document {
+    let mut builder = Builder { document: Document::new(root) };
+    let root = builder.document.root().ix();
+    add_nodes(&mut builder, root, facts, show);
+    add_resources(&mut builder, root, facts, show);
+    builder.document
 }
 
 fn add_summary(builder: &mut Builder, parent: ElementIx, facts: &Facts<'_>, head: &Head, wanted: &[Section]) {

@@ -1,0 +1,69 @@
+//! Which of two nodes is better, when a resource may use both.
+
+use std::cmp::Ordering;
+
+use holdfast_model::Score;
+
+use super::utilization::Capacity;
+use super::{Assignment, Outlook, merge_sort};
+use crate::facts::{Facts, NodeIx, PlacementStrategy, RscIx};
+use crate::index::IndexVec;
+
+/// What nodes are judged by.
+pub(super) struct Judge<'a> {
+    pub facts: &'a Facts<'a>,
+    pub nodes: &'a IndexVec<NodeIx, Outlook>,
+    pub capacity: &'a Capacity,
+}
+
+impl Judge<'_> {
+    /// Whether the node can run resources at all.
+    pub(super) fn available(&self, node: NodeIx) -> bool {
+        let (outlook, it) = (&self.nodes[node], &self.facts.nodes[node]);
+        outlook.online && !outlook.shutdown && !outlook.unclean && !it.standby && !it.maintenance
+    }
+
+    /// Score, capacity, load, where it is now, name.
+    pub(super) fn compare(
+        &self,
+        a: NodeIx,
+        b: NodeIx,
+        score: &impl Fn(NodeIx) -> Score,
+        active: Option<NodeIx>,
+    ) -> Ordering {
+        let effective = |node: NodeIx| match self.available(node) {
+            true => score(node),
+            false => Score::MINUS_INFINITY,
+        };
+        let by_name = || self.facts.nodes[a].name.cmp(&self.facts.nodes[b].name);
+        let by_score = effective(b).cmp(&effective(a));
+        let by_capacity = match self.facts.options.placement {
+            PlacementStrategy::Minimal => return by_score.then_with(by_name),
+            PlacementStrategy::Balanced if by_score == Ordering::Equal => self.capacity.compare(a, b),
+            PlacementStrategy::Balanced | PlacementStrategy::Default | PlacementStrategy::Utilization => {
+                Ordering::Equal
+            }
+        };
+        by_score
+            .then(by_capacity)
+            .then_with(|| self.nodes[a].resources.cmp(&self.nodes[b].resources))
+            .then_with(|| (active == Some(b)).cmp(&(active == Some(a))))
+            .then_with(by_name)
+    }
+}
+
+impl Assignment {
+    /// Nodes in the table of `rsc`, the best first, as things stand after everything was placed.
+    pub fn sorted_nodes(&self, facts: &Facts<'_>, rsc: RscIx) -> Vec<NodeIx> {
+        let judge = Judge { facts, nodes: &self.nodes, capacity: &self.capacity };
+        let nodes: Vec<NodeIx> = self.tables.present(rsc).map(|(node, _)| node).collect();
+        let score =
+            |node: NodeIx| self.tables.get(rsc, node).map_or(Score::MINUS_INFINITY, |slot| slot.score);
+        merge_sort(&nodes, &mut |a, b| judge.compare(a, b, &score, None))
+    }
+
+    /// Whether the node will be able to run resources.
+    pub fn node_available(&self, facts: &Facts<'_>, node: NodeIx) -> bool {
+        Judge { facts, nodes: &self.nodes, capacity: &self.capacity }.available(node)
+    }
+}
