@@ -84,6 +84,18 @@ impl Document {
         NodeIx(new)
     }
 
+    /// Adds text that is written as CDATA. `]]>` inside, which CDATA cannot hold, is split over two sections.
+    pub fn append_cdata(&mut self, parent: NodeIx, text: &str) {
+        let mut rest = text;
+        while let Some(at) = rest.find("]]>") {
+            let new = self.new_content(Kind::CData, &rest[..at + 2], 0);
+            self.link_last(parent.0, new);
+            rest = &rest[at + 2..];
+        }
+        let new = self.new_content(Kind::CData, rest, 0);
+        self.link_last(parent.0, new);
+    }
+
     /// Replaces the text directly inside an element; other children stay.
     pub fn set_text(&mut self, ix: NodeIx, text: &str) {
         let old: Vec<NodeIx> =

@@ -64,6 +64,8 @@ pub static TABLE: &[Command] = &[
     command(Tool, "corosync-cpgtool", &[], "process groups and their members", holdfast_tools::corosync_cpgtool::run),
     command(Tool, "corosync-keygen", &[], "make the key that all nodes share", holdfast_tools::corosync_keygen::run),
     command(Tool, "corosync-quorumtool", &[], "votes and quorum", holdfast_tools::corosync_quorumtool::run),
+    command(Tool, "cibadmin", &[], "query and change the configuration as XML", holdfast_tools::cibadmin::run),
+    command(Tool, "crm_diff", &[], "compare configurations, apply differences", holdfast_tools::crm_diff::run),
     // Our own.
     command(Own, "demo", &[], "show a real cluster on this machine losing a node and recovering", demo::run),
     command(Own, "ocf", &[], "run one of the stock agents: ocf PROVIDER TYPE ACTION", holdfast_agent_stock::run),
