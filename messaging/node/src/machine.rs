@@ -51,6 +51,26 @@ fn hexadecimal(text: &str) -> [u8; 16] {
     bytes
 }
 
+/// The number of a user or group: the text itself when it is one, else looked up in `/etc/passwd` or `/etc/group`.
+fn account(file: &str, name: &str) -> Option<u32> {
+    if let Ok(number) = name.parse() {
+        return Some(number);
+    }
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find(|line| line.split(':').next() == Some(name))?;
+    line.split(':').nth(2)?.parse().ok()
+}
+
+/// The number of a user, given as name or number.
+pub fn user_id(name: &str) -> Option<u32> {
+    account("/etc/passwd", name)
+}
+
+/// The number of a group, given as name or number.
+pub fn group_id(name: &str) -> Option<u32> {
+    account("/etc/group", name)
+}
+
 /// A moment (seconds since 1970) in local time as `date` of old wrote it: `Sat Nov 21 11:51:38 2026`.
 pub fn local_time(seconds: i64) -> String {
     sys::calendar(seconds)

@@ -1,8 +1,10 @@
 //! Which function answers to which name. One line of [`TABLE`] is all that a new tool needs.
 //! Knows names and one-line summaries only: arguments belong to the tools themselves.
 
+use crate::bench;
 use crate::demo;
 use crate::install;
+use crate::ring;
 use crate::wrap;
 
 /// Exit status of a wrong call (`EX_USAGE` of sysexits.h).
@@ -51,6 +53,7 @@ use Kind::{Own, Service, Tool};
 pub static TABLE: &[Command] = &[
     // Services.
     command(Service, "daemon", &["holdfastd"], "run one node of the cluster in the foreground", holdfast_daemon::command::run),
+    command(Service, "ring", &[], "the ring alone, without cluster manager", ring::run),
     // Tools of the old stack. One line a tool: name, other names, summary, function.
     command(
         Tool,
@@ -67,6 +70,7 @@ pub static TABLE: &[Command] = &[
     command(Tool, "cibadmin", &[], "query and change the configuration as XML", holdfast_tools::cibadmin::run),
     command(Tool, "crm_diff", &[], "compare configurations, apply differences", holdfast_tools::crm_diff::run),
     // Our own.
+    command(Own, "bench", &[], "measure the ring on this machine", bench::run),
     command(Own, "demo", &[], "show a real cluster on this machine losing a node and recovering", demo::run),
     command(Own, "ocf", &[], "run one of the stock agents: ocf PROVIDER TYPE ACTION", holdfast_agent_stock::run),
     command(Own, "install-links", &[], "make links by which every tool is called by its own name", install::run),
@@ -191,7 +195,7 @@ pub fn link_names() -> impl Iterator<Item = &'static str> {
         .iter()
         .filter(|command| command.kind != Kind::Own)
         .flat_map(|command| std::iter::once(command.name).chain(command.also.iter().copied()))
-        .filter(|name| *name != "daemon")
+        .filter(|name| !matches!(*name, "daemon" | "ring"))
 }
 
 /// Edit distance with neighbours swapped counted as one: typing errors are short.

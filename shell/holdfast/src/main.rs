@@ -1,9 +1,11 @@
 //! The one executable: the name it is called by, or its first word, selects daemon, tool or stock agent.
 //! Knows the table of commands; knows nothing about what any of them does.
 
+mod bench;
 mod demo;
 mod dispatch;
 mod install;
+mod ring;
 mod wrap;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@
 
 use super::wire::{self, Messages, ToNode, ToProgram, WireError};
 use super::{MAX_MESSAGE, Member, Reason};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -49,6 +50,7 @@ pub struct GroupClient {
     node: u32,
     input: Vec<u8>,
     start: usize,
+    end: usize,
     events: VecDeque<GroupEvent>,
     frame: Vec<u8>,
     next: u16,
@@ -62,17 +64,20 @@ impl GroupClient {
     pub fn connect(path: &Path) -> Result<GroupClient, ClientError> {
         let socket = UnixStream::connect(path)
             .map_err(|source| ClientError::NotRunning { path: path.to_owned(), source })?;
+        socket.set_nonblocking(true)?;
         let mut client = GroupClient {
             socket,
             node: 0,
             input: Vec::new(),
             start: 0,
+            end: 0,
             events: VecDeque::new(),
             frame: Vec::new(),
             next: 1,
         };
         client.say(&ToNode::Hello { version: wire::VERSION })?;
         while client.node == 0 {
+            client.wait(PollFlags::IN, None)?;
             client.read()?;
             if let Some(GroupEvent::Refused { why, .. }) = client.events.pop_front() {
                 return Err(ClientError::Refused(why));
@@ -86,10 +91,46 @@ impl GroupClient {
         self.node
     }
 
+    /// Writes a frame. While the ring takes nothing, what it says is read: otherwise two full sockets would wait for
+    /// each other for ever.
     fn say(&mut self, frame: &ToNode<'_>) -> Result<(), ClientError> {
-        self.frame.clear();
-        frame.encode(&mut self.frame);
-        Ok(self.socket.write_all(&self.frame)?)
+        let mut bytes = std::mem::take(&mut self.frame);
+        bytes.clear();
+        frame.encode(&mut bytes);
+        let result = self.write(&bytes);
+        self.frame = bytes;
+        result
+    }
+
+    fn write(&mut self, mut bytes: &[u8]) -> Result<(), ClientError> {
+        while !bytes.is_empty() {
+            match self.socket.write(bytes) {
+                Ok(0) => return Err(ClientError::Closed),
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.wait(PollFlags::IN | PollFlags::OUT, None)?.contains(PollFlags::IN) {
+                        self.read()?;
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for one of these; empty when the time is over.
+    fn wait(&self, flags: PollFlags, patience: Option<Duration>) -> Result<PollFlags, ClientError> {
+        let timeout = patience.map(|patience| Timespec {
+            tv_sec: i64::try_from(patience.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: patience.subsec_nanos().into(),
+        });
+        let mut fds = [PollFd::new(&self.socket, flags)];
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) => Ok(fds[0].revents()),
+            Err(rustix::io::Errno::INTR) => Ok(PollFlags::empty()),
+            Err(error) => Err(ClientError::Lost(error.into())),
+        }
     }
 
     /// Joins a group; membership begins with the first [`GroupEvent::Changed`] of this handle.
@@ -144,7 +185,9 @@ impl GroupClient {
             if let Some(event) = self.events.pop_front() {
                 return Ok(event);
             }
-            self.read()?;
+            if !self.read()? {
+                self.wait(PollFlags::IN, None)?;
+            }
         }
     }
 
@@ -152,30 +195,50 @@ impl GroupClient {
     ///
     /// # Errors
     /// As [`Self::next_event`].
-    pub fn next_event_within(&mut self, wait: Duration) -> Result<Option<GroupEvent>, ClientError> {
-        if self.events.is_empty() {
-            self.socket.set_read_timeout(Some(wait.max(Duration::from_micros(1))))?;
-            let result = self.read();
-            self.socket.set_read_timeout(None)?;
-            match result {
-                Err(ClientError::Lost(error))
-                    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
-                other => other?,
-            }
+    pub fn next_event_within(&mut self, patience: Duration) -> Result<Option<GroupEvent>, ClientError> {
+        if self.events.is_empty() && !self.read()? && !self.wait(PollFlags::IN, Some(patience))?.is_empty() {
+            self.read()?;
         }
         Ok(self.events.pop_front())
     }
 
-    fn read(&mut self) -> Result<(), ClientError> {
-        let filled = self.input.len();
-        self.input.resize(filled + READ, 0);
-        let result = self.socket.read(&mut self.input[filled..]);
-        self.input.truncate(filled + result.as_ref().copied().unwrap_or(0));
-        if result? == 0 {
-            return Err(ClientError::Closed);
+    /// Drops every message that waits, without waiting for more; changes of members stay. For senders that do not
+    /// care for their own copies.
+    ///
+    /// # Errors
+    /// As [`Self::next_event`].
+    pub fn discard_waiting(&mut self) -> Result<(), ClientError> {
+        loop {
+            let more = self.read()?;
+            self.events.retain(|event| !matches!(event, GroupEvent::Message { .. }));
+            if !more {
+                return Ok(());
+            }
         }
-        while let Some(length) = wire::frame_length(&self.input[self.start..])? {
-            let Some(frame) = self.input.get(self.start..self.start + length) else { break };
+    }
+
+    /// Reads what is there; whether anything was.
+    fn read(&mut self) -> Result<bool, ClientError> {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        } else if self.start > READ {
+            self.input.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        // Grown rarely, so that reading costs no clearing of memory.
+        if self.input.len() - self.end < READ / 2 {
+            self.input.resize(self.end + READ, 0);
+        }
+        match self.socket.read(&mut self.input[self.end..]) {
+            Ok(0) => return Err(ClientError::Closed),
+            Ok(count) => self.end += count,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        while let Some(length) = wire::frame_length(&self.input[self.start..self.end])? {
+            let Some(frame) = self.input[..self.end].get(self.start..self.start + length) else { break };
             match ToProgram::decode(frame)? {
                 ToProgram::Welcome { node, .. } => self.node = node,
                 ToProgram::Messages { handle, node, pid, batch } => {
@@ -205,14 +268,7 @@ impl GroupClient {
             }
             self.start += length;
         }
-        if self.start == self.input.len() {
-            self.input.clear();
-            self.start = 0;
-        } else if self.start > READ {
-            self.input.drain(..self.start);
-            self.start = 0;
-        }
-        Ok(())
+        Ok(true)
     }
 }
 

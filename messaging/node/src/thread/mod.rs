@@ -157,6 +157,20 @@ impl Settings {
             groups: None,
         })
     }
+
+    /// Serves process groups on `RUN_DIR/groups` for root, the cluster's own group and those of `uidgid { }`.
+    #[must_use]
+    pub fn serving_groups(mut self, run_dir: &Path, conf: &CorosyncConf) -> Settings {
+        let users = conf.allowed.iter().filter_map(|allowed| crate::machine::user_id(allowed.user.as_ref()?));
+        let groups =
+            conf.allowed.iter().filter_map(|allowed| crate::machine::group_id(allowed.group.as_ref()?));
+        self.groups = Some(ServerSettings {
+            path: run_dir.join("groups"),
+            users: users.chain(crate::machine::user_id("hacluster")).collect(),
+            groups: groups.chain(crate::machine::group_id("haclient")).collect(),
+        });
+        self
+    }
 }
 
 /// The ring's thread.
