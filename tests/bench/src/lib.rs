@@ -1,1 +1,3 @@
-//! Benchmarks beside the peers.
+//! Benchmarks beside the peers, and the inputs for them.
+
+pub mod cib;
