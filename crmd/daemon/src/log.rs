@@ -93,7 +93,13 @@ impl Sinks {
             Level::TRACE => "trace",
         };
         let pid = std::process::id();
-        let body = format!("[{subsystem:<6}] {word}: {text}");
+        // Lines in the words of old programs carry their level already.
+        let level_word = if text.starts_with("info: ") || text.starts_with("ERROR: ") {
+            String::new()
+        } else {
+            format!("{word}: ")
+        };
+        let body = format!("[{subsystem:<6}] {level_word}{text}");
         let line = format!("{} {} holdfast[{pid}]: {body}\n", sys::local_stamp(), self.node);
         if self.stderr.is_some_and(|most| level <= most) {
             let _ = std::io::stderr().lock().write_all(line.as_bytes());

@@ -294,12 +294,16 @@ pub fn agent_machine(paths: &Paths, node: &str) -> Machine {
         search.fence.insert(0, folder.join("sbin"));
         search.stonith.insert(0, folder.join("stonith/plugins"));
     }
+    let mut extra = paths.moved.clone();
+    if let Ok(name) = std::env::var(machine::NODE_NAME) {
+        extra.push((machine::NODE_NAME.to_owned(), name));
+    }
     Machine {
         node: if node.is_empty() { machine::node_name() } else { node.to_owned() },
         paths: search,
         program: std::env::current_exe().unwrap_or_else(|_| "/usr/sbin/holdfast".into()),
         agent_state: paths.agent_state(),
         agent_log: Some(paths.log.join("agents.log")),
-        extra: paths.moved.clone(),
+        extra,
     }
 }
