@@ -65,6 +65,7 @@ pub static TABLE: &[Command] = &[
     command(Tool, "corosync-cfgtool", &[], "links of the ring, reload, kill, shutdown", holdfast_tools::corosync_cfgtool::run),
     command(Tool, "corosync-cmapctl", &[], "configuration and counters of the ring as keys", holdfast_tools::corosync_cmapctl::run),
     command(Tool, "corosync-cpgtool", &[], "process groups and their members", holdfast_tools::corosync_cpgtool::run),
+    command(Tool, "crm_simulate", &[], "show what the cluster would do", holdfast_tools::crm_simulate::run),
     command(Tool, "corosync-keygen", &[], "make the key that all nodes share", holdfast_tools::corosync_keygen::run),
     command(Tool, "corosync-quorumtool", &[], "votes and quorum", holdfast_tools::corosync_quorumtool::run),
     command(Tool, "cibadmin", &[], "query and change the configuration as XML", holdfast_tools::cibadmin::run),

@@ -12,5 +12,6 @@ pub mod corosync_quorumtool;
 pub mod corosync_support;
 pub mod crm_diff;
 pub mod exit;
+pub mod crm_simulate;
 pub mod haresources2cib;
 pub mod output;

@@ -3,6 +3,8 @@
 //! Knows the typed graph that the transition engine executes and the tools print.
 //! Does not know how it came about (`actions`, `order`) nor how XML is parsed.
 
+pub(crate) mod build;
+mod describe;
 pub mod dot;
 pub mod run;
 pub mod xml;

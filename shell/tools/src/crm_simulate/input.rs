@@ -1,0 +1,105 @@
+//! Where the cluster comes from, and where changed ones go: files, standard input, a living cluster.
+//! Does not know what is done with it.
+
+use super::cli::Args;
+use super::{CANNOT_CREATE, Stop};
+use holdfast_api::{CibRequest, Reply, Request};
+use holdfast_model::Cib;
+use holdfast_xml::{Document, Limits};
+use std::io::Read;
+
+const NO_INPUT: i32 = 66;
+const DATA_ERROR: i32 = 65;
+const CONFIG: i32 = 78;
+const UNAVAILABLE: i32 = 69;
+
+/// A cluster as text tree and as values.
+pub(crate) struct Input {
+    pub document: Document,
+    pub cib: Cib,
+    pub warnings: Vec<String>,
+}
+
+/// Reads what the arguments name; without any, standard input.
+pub(crate) fn read(args: &Args) -> Result<Input, Stop> {
+    if args.live_check {
+        return parse(&live()?, "the cluster");
+    }
+    match args.xml_file.as_deref().filter(|_| !args.xml_pipe) {
+        Some(path) if path != "-" => parse(&read_file(path)?, path),
+        _ => {
+            let mut bytes = Vec::new();
+            std::io::stdin()
+                .lock()
+                .read_to_end(&mut bytes)
+                .map_err(|error| Stop::new(NO_INPUT, format!("cannot read standard input: {error}")))?;
+            parse(&bytes, "standard input")
+        }
+    }
+}
+
+/// The bytes of a file; compressed ones are refused by name.
+pub(crate) fn read_file(path: &str) -> Result<Vec<u8>, Stop> {
+    let bytes =
+        std::fs::read(path).map_err(|error| Stop::new(NO_INPUT, format!("cannot read '{path}': {error}")))?;
+    if bytes.starts_with(b"BZh") {
+        let message = format!("'{path}' is compressed: unpack it with `bunzip2 -k {path}` first");
+        return Err(Stop::new(DATA_ERROR, message));
+    }
+    Ok(bytes)
+}
+
+fn live() -> Result<Vec<u8>, Stop> {
+    let question = Request::Cib(CibRequest::query());
+    let reply = holdfast_client::ask("crm_simulate", question).map_err(|error| {
+        let hints = error.hints().join("; ");
+        Stop::new(error.exit_status(), format!("{error}{}{hints}", if hints.is_empty() { "" } else { "; " }))
+    })?;
+    match reply {
+        Reply::Cib(answer) => answer
+            .xml
+            .map(String::into_bytes)
+            .ok_or_else(|| Stop::new(UNAVAILABLE, "the cluster sent no configuration: try again")),
+        _ => Err(Stop::new(
+            UNAVAILABLE,
+            "the cluster sent an unexpected answer: the daemon may be of another version",
+        )),
+    }
+}
+
+/// Text to values.
+pub(crate) fn parse(bytes: &[u8], from: &str) -> Result<Input, Stop> {
+    let mut document = Document::parse(bytes, &Limits::default())
+        .map_err(|error| Stop::new(DATA_ERROR, format!("could not read input XML from {from}: {error}")))?;
+    if document.root().name() != "cib" {
+        let name = document.root().name();
+        let message = format!(
+            "{from} holds a <{name}> element, not a <cib>: give a file written by `cibadmin --query`"
+        );
+        return Err(Stop::new(DATA_ERROR, message));
+    }
+    let mut warnings = Vec::new();
+    if document.root().attr("validate-with") == Some("none") {
+        warnings.push(
+            "Schema validation of configuration is disabled (support for validate-with set to \"none\" is deprecated \
+             and will be removed in a future release)"
+                .to_owned(),
+        );
+    }
+    if document.root().child("status").is_none() {
+        let top = document.root().ix();
+        document.append(top, "status");
+    }
+    holdfast_store::schema::upgrade(&mut document, None).map_err(|refusal| {
+        Stop::new(CONFIG, format!("cannot use the configuration from {from}: {refusal}"))
+    })?;
+    let (cib, _) = holdfast_model::read::cib(&document);
+    Ok(Input { document, cib, warnings })
+}
+
+/// Writes a cluster to a file.
+pub(crate) fn save(path: &str, document: &mut Document, cib: &Cib) -> Result<(), Stop> {
+    super::put_status(document, cib);
+    std::fs::write(path, document.to_string_pretty())
+        .map_err(|error| Stop::new(CANNOT_CREATE, format!("could not create '{path}': {error}")))
+}
