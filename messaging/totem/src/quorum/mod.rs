@@ -1,5 +1,11 @@
 //! Votes: who may act. Counts with 32 bits, knows votequorum's options, and neither network nor clock.
 
+mod ballot;
+mod vote;
+
+pub use ballot::Ballot;
+pub use vote::Quorum;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::NodeId;
@@ -79,6 +85,8 @@ pub enum Change {
     CancelWaitForAll,
     /// The witness gives (or takes back) its votes to the partition of this node.
     Witness(u32),
+    /// The window of `last_man_standing` is over: expect only those who are here.
+    LastManStanding,
 }
 
 impl Options {

@@ -1,0 +1,338 @@
+//! What is known about one peer: its session, its links, when it was last heard and what it told. Decides about
+//! links; not about membership.
+
+use std::net::SocketAddr;
+
+use crate::config::{Config, LinkConfig, LinkMode, MemberConfig};
+use crate::id::{Incarnation, NodeId, RingId};
+use crate::seal::datagram::{Opener, boot_half};
+use crate::seal::greeting::Challenge;
+use crate::time::{Instant, Span};
+use crate::wire::control::{MAX_PARTS, Part};
+use crate::wire::presence::{Heard, Phase};
+
+/// A proven incarnation of a peer.
+#[derive(Debug)]
+pub struct Session {
+    /// Its boot salt.
+    pub salt: [u8; 32],
+    /// Derived from the salt.
+    pub incarnation: Incarnation,
+    /// Opens its datagrams.
+    pub opener: Opener,
+    /// Node name, as it says.
+    pub name: String,
+    /// Kernel boot id.
+    pub boot_id: [u8; 16],
+    /// Machine id.
+    pub machine_id: [u8; 16],
+    /// Where its greeting came from.
+    pub from: SocketAddr,
+    /// When it was proven.
+    pub since: Instant,
+    /// Its last authentic datagram.
+    pub heard_at: Instant,
+    /// What it told last.
+    pub told: Option<Told>,
+    /// It said goodbye.
+    pub goodbye: bool,
+    /// It said that it ended everything in order.
+    pub clean: bool,
+}
+
+/// The last presence of a peer, as far as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Version of its row.
+    pub version: u64,
+    /// Stamp of the presence; later ones replace earlier ones only.
+    pub stamp: u64,
+    /// Its votes.
+    pub votes: u32,
+    /// The ring it works in.
+    pub ring: RingId,
+    /// Its state.
+    pub phase: Phase,
+    /// Highest ring sequence it has promised or used.
+    pub promised: u64,
+    /// Whom it hears.
+    pub heard: Vec<Heard>,
+    /// Key files that it can read.
+    pub key_tags: [u32; 2],
+}
+
+/// A second process with the id of a peer that is known: proven, but not yet let in.
+#[derive(Debug)]
+pub struct Candidate {
+    /// What will be its session.
+    pub session: Session,
+    /// The link it came over.
+    pub link: u8,
+    /// Its last challenge, for the refusal.
+    pub challenge: Option<Challenge>,
+    /// Refused already.
+    pub refused: bool,
+    /// When the decision is due.
+    pub due: Instant,
+}
+
+/// One link to a peer.
+#[derive(Debug, Clone)]
+pub struct Path {
+    /// Link number.
+    pub link: u8,
+    /// Priority in passive mode.
+    pub priority: u8,
+    /// Largest datagram.
+    pub datagram: u16,
+    /// Where to send.
+    pub address: Option<SocketAddr>,
+    /// Last authentic datagram on this link.
+    pub heard_at: Option<Instant>,
+    /// The peer hears us here.
+    pub peer_hears: bool,
+    /// Datagrams go both ways.
+    pub up: bool,
+    /// Presences in a row since it was down.
+    pub good: u32,
+    /// How many are needed to come up.
+    pub needed: u32,
+    /// When it went down last.
+    pub down_at: Option<Instant>,
+    /// The peer's last stamp here and when it came.
+    pub stamp: Option<(u64, Instant)>,
+    /// Smoothed round-trip time.
+    pub round_trip: Option<Span>,
+    /// The host says that the interface is down.
+    pub disabled: bool,
+    /// A link that is unheard this long is down.
+    pub timeout: Span,
+}
+
+/// One peer.
+#[derive(Debug)]
+pub struct Peer {
+    /// Its id.
+    pub id: NodeId,
+    /// Its name in the configuration.
+    pub name: String,
+    /// In the node list.
+    pub configured: bool,
+    /// Links, by ascending number.
+    pub paths: Vec<Path>,
+    /// The incarnation that counts.
+    pub session: Option<Session>,
+    /// The one before, while a duplicate could still show up.
+    pub previous: Option<Session>,
+    /// A newcomer with the same id.
+    pub candidate: Option<Candidate>,
+    /// What we want echoed.
+    pub challenge: Option<Challenge>,
+    /// When to greet next.
+    pub greet_at: Instant,
+    /// Greetings without an answer.
+    pub greetings: u32,
+    /// Not taken as heard until then: it could not follow although it was heard.
+    pub distrusted: Option<Instant>,
+    /// Times it was distrusted lately.
+    pub distrust: u32,
+    /// Round robin turn.
+    pub turn: usize,
+    /// A control message in pieces.
+    pub parts: Parts,
+    /// Its other token time-out was reported.
+    pub timeouts_reported: bool,
+}
+
+/// A control message that comes in pieces; one at a time.
+#[derive(Debug, Default)]
+pub struct Parts {
+    number: u32,
+    pieces: Vec<Option<Vec<u8>>>,
+}
+
+impl Parts {
+    /// Takes a piece; the whole message when it was the last one missing.
+    pub fn take(&mut self, part: Part<'_>) -> Option<Vec<u8>> {
+        let count = usize::from(part.count.min(MAX_PARTS));
+        if part.number != self.number || self.pieces.len() != count {
+            self.number = part.number;
+            self.pieces = vec![None; count];
+        }
+        *self.pieces.get_mut(usize::from(part.index))? = Some(part.bytes.to_vec());
+        if self.pieces.iter().any(Option::is_none) {
+            return None;
+        }
+        Some(std::mem::take(&mut self.pieces).into_iter().flatten().flatten().collect())
+    }
+}
+
+impl Session {
+    /// As others name it in their rows.
+    pub fn heard(&self, node: NodeId) -> Heard {
+        Heard { node, boot: boot_half(self.incarnation) }
+    }
+}
+
+impl Path {
+    fn new(link: &LinkConfig, address: Option<SocketAddr>, timeout: Span) -> Self {
+        Self {
+            link: link.number,
+            priority: link.priority,
+            datagram: link.datagram,
+            address,
+            heard_at: None,
+            peer_hears: false,
+            up: false,
+            good: 0,
+            needed: 1,
+            down_at: None,
+            stamp: None,
+            round_trip: None,
+            disabled: false,
+            timeout,
+        }
+    }
+
+    /// Forgets what belonged to an earlier incarnation.
+    pub fn reset(&mut self) {
+        self.heard_at = None;
+        self.peer_hears = false;
+        self.up = false;
+        self.good = 0;
+        self.needed = 1;
+        self.stamp = None;
+        self.round_trip = None;
+    }
+}
+
+impl Peer {
+    /// A peer that was never heard.
+    pub fn new(
+        config: &Config,
+        member: &MemberConfig,
+        configured: bool,
+        now: Instant,
+        timeout: Span,
+    ) -> Self {
+        let address = |link: u8| member.addresses.iter().find(|a| a.link == link).map(|a| a.address);
+        Self {
+            id: member.id,
+            name: member.name.clone(),
+            configured,
+            paths: config
+                .links
+                .iter()
+                .filter(|l| !configured || address(l.number).is_some())
+                .map(|l| Path::new(l, address(l.number), l.ping_timeout.unwrap_or(timeout)))
+                .collect(),
+            session: None,
+            previous: None,
+            candidate: None,
+            challenge: None,
+            greet_at: now,
+            greetings: 0,
+            distrusted: None,
+            distrust: 0,
+            turn: 0,
+            parts: Parts::default(),
+            timeouts_reported: false,
+        }
+    }
+
+    /// Takes over what a new configuration says about its links, and keeps what is known about the old ones.
+    pub fn reconfigure(&mut self, config: &Config, member: &MemberConfig, timeout: Span) {
+        let fresh = Self::new(config, member, true, self.greet_at, timeout);
+        self.name = fresh.name;
+        self.configured = true;
+        let old = std::mem::replace(&mut self.paths, fresh.paths);
+        for path in &mut self.paths {
+            if let Some(known) = old.iter().find(|p| p.link == path.link && p.address == path.address) {
+                let (priority, datagram, timeout) = (path.priority, path.datagram, path.timeout);
+                *path = Path { priority, datagram, timeout, ..known.clone() };
+            }
+        }
+    }
+
+    /// The path of a link.
+    pub fn path_mut(&mut self, link: u8) -> Option<&mut Path> {
+        self.paths.iter_mut().find(|p| p.link == link)
+    }
+
+    /// Whether it counts as heard: an authentic datagram within `token`, no goodbye, not distrusted.
+    pub fn is_heard(&self, now: Instant, token: Span) -> bool {
+        self.session.as_ref().is_some_and(|s| {
+            s.told.is_some() && !s.goodbye && now.since(s.heard_at) < token && self.distrusted.is_none()
+        })
+    }
+
+    /// When silence would make it unheard.
+    pub fn silent_at(&self, token: Span) -> Option<Instant> {
+        self.session.as_ref().filter(|s| s.told.is_some() && !s.goodbye).map(|s| s.heard_at + token)
+    }
+
+    /// What it told last.
+    pub fn told(&self) -> Option<&Told> {
+        self.session.as_ref()?.told.as_ref()
+    }
+
+    /// Links on which it is heard, one bit each.
+    pub fn heard_links(&self, now: Instant) -> u8 {
+        let fresh = |p: &&Path| p.heard_at.is_some_and(|at| now.since(at) < p.timeout);
+        self.paths
+            .iter()
+            .filter(fresh)
+            .fold(0, |bits, p| bits | (1_u8.checked_shl(u32::from(p.link)).unwrap_or(0)))
+    }
+
+    /// The links to send on, as places in `paths`. Without a usable one all are tried.
+    pub fn routes(&mut self, mode: LinkMode) -> Vec<usize> {
+        let reachable = |p: &Path| p.address.is_some() && !p.disabled;
+        let up: Vec<usize> =
+            (0..self.paths.len()).filter(|n| self.paths[*n].up && reachable(&self.paths[*n])).collect();
+        if up.len() <= 1 {
+            return if up.is_empty() {
+                (0..self.paths.len()).filter(|n| self.paths[*n].address.is_some()).collect()
+            } else {
+                up
+            };
+        }
+        match mode {
+            LinkMode::Active => up,
+            LinkMode::RoundRobin => {
+                self.turn = self.turn.wrapping_add(1);
+                vec![up[self.turn % up.len()]]
+            }
+            LinkMode::Passive => {
+                let mut best = up[0];
+                for n in up {
+                    if self.paths[n].priority > self.paths[best].priority {
+                        best = n;
+                    }
+                }
+                vec![best]
+            }
+        }
+    }
+
+    /// Marks links that were unheard for too long as down; the links that changed.
+    pub fn judge_links(&mut self, now: Instant, pong_count: u32) -> Vec<u8> {
+        let mut changed = Vec::new();
+        for path in &mut self.paths {
+            let fresh = path.heard_at.is_some_and(|at| now.since(at) < path.timeout) && path.peer_hears;
+            if path.up && !fresh {
+                path.up = false;
+                path.good = 0;
+                // A link that goes down again soon has to prove itself longer.
+                let soon = path.down_at.is_some_and(|at| now.since(at) < path.timeout.times(20));
+                path.needed = if soon { (path.needed * 2).min(64) } else { pong_count.max(1) };
+                path.down_at = Some(now);
+                changed.push(path.link);
+            } else if !path.up && fresh && path.good >= path.needed {
+                path.up = true;
+                changed.push(path.link);
+            }
+        }
+        changed
+    }
+}

@@ -1,0 +1,158 @@
+//! From messages to datagrams: sealing, batches, links. Knows no protocol state but who is a peer.
+
+use crate::bytes::Bytes;
+use crate::id::{NodeId, RingId};
+use crate::io::{Output, Send};
+use crate::order::store::Frame;
+use crate::ring::Ring;
+use crate::seal::datagram::OVERHEAD;
+use crate::wire::control::{Control, PART_HEADER, Part};
+use crate::wire::frame::{FRAME_HEADER, FrameView, WRAPPING};
+
+/// Most bytes and datagrams of one batch (limits of UDP segmentation offload).
+const BATCH_BYTES: usize = 60_000;
+const BATCH_DATAGRAMS: usize = 60;
+
+impl Ring {
+    fn datagram_size(&self) -> usize {
+        usize::from(self.config.links.iter().map(|l| l.datagram).min().unwrap_or(1_452)).clamp(512, 16_000)
+    }
+
+    /// Bytes for the payload of a frame, so that it still fits when recovery wraps it.
+    pub(super) fn frame_room(&self) -> usize {
+        self.datagram_size() - OVERHEAD - FRAME_HEADER - WRAPPING
+    }
+
+    /// One sealed datagram.
+    fn sealed(&mut self, body: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(body.len() + OVERHEAD);
+        let start = self.sealer.begin(&mut bytes);
+        bytes.extend_from_slice(body);
+        let tag = self.sealer.key_tag();
+        if let Some(master) = self.masters.iter().find(|m| m.tag == tag) {
+            self.sealer.finish(&mut bytes, start, master);
+        }
+        bytes
+    }
+
+    /// Sends a body to a peer, over the best link or over all of them.
+    fn send_body(&mut self, node: NodeId, body: &[u8], everywhere: bool) {
+        let Some(place) = self.peer_place(node) else { return };
+        let mode = self.config.link_mode;
+        let peer = &mut self.peers[place];
+        let routes = if everywhere { (0..peer.paths.len()).collect() } else { peer.routes(mode) };
+        let targets: Vec<_> = routes
+            .iter()
+            .filter_map(|n| peer.paths[*n].address.map(|to| (peer.paths[*n].link, to)))
+            .collect();
+        let bytes = Bytes::from(self.sealed(body));
+        for (link, to) in targets {
+            self.push_send(link, to, bytes.clone());
+        }
+    }
+
+    pub(super) fn push_send(&mut self, link: u8, to: std::net::SocketAddr, bytes: Bytes) {
+        let segment = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+        self.out.push_back(Output::Send(Send { link, to, bytes, segment }));
+    }
+
+    /// Sends a control message, in pieces when it is long.
+    pub(super) fn send_control(&mut self, node: NodeId, message: &Control, everywhere: bool) {
+        let mut body = Vec::new();
+        message.encode(&mut body);
+        for piece in self.pieces(body) {
+            self.send_body(node, &piece, everywhere);
+        }
+    }
+
+    /// Sends a control message over one link only.
+    pub(super) fn send_control_on(&mut self, link: u8, to: std::net::SocketAddr, message: &Control) {
+        let mut body = Vec::new();
+        message.encode(&mut body);
+        for piece in self.pieces(body) {
+            let bytes = Bytes::from(self.sealed(&piece));
+            self.push_send(link, to, bytes);
+        }
+    }
+
+    fn pieces(&mut self, body: Vec<u8>) -> Vec<Vec<u8>> {
+        let room = self.datagram_size() - OVERHEAD;
+        if body.len() <= room {
+            return vec![body];
+        }
+        let chunks = body.chunks(room - PART_HEADER);
+        let count = u16::try_from(chunks.len()).unwrap_or(u16::MAX);
+        self.parts_sent = self.parts_sent.wrapping_add(1);
+        let number = self.parts_sent;
+        chunks
+            .zip(0..)
+            .map(|(bytes, index)| {
+                let mut out = Vec::with_capacity(room);
+                Part { number, index, count, bytes }.encode(&mut out);
+                out
+            })
+            .collect()
+    }
+
+    /// Sends the token as it is.
+    pub(super) fn send_token(&mut self, node: NodeId, token: &crate::wire::token::Token, everywhere: bool) {
+        let mut body = Vec::with_capacity(80);
+        token.encode(&mut body);
+        self.send_body(node, &body, everywhere);
+    }
+
+    /// Sends frames to members, sealed once, in batches of equal datagrams.
+    pub(super) fn send_frames(&mut self, ring: RingId, members: &[NodeId], frames: &[(u64, Frame)]) {
+        let tag = self.sealer.key_tag();
+        let Some(master) = self.masters.iter().position(|m| m.tag == tag) else { return };
+        let mut batch: Vec<u8> = Vec::new();
+        let (mut segment, mut count) = (0, 0);
+        for (seq, frame) in frames {
+            let length = OVERHEAD + FRAME_HEADER + frame.payload.len();
+            let full = batch.len() + length > BATCH_BYTES || count == BATCH_DATAGRAMS;
+            // Only the last datagram of a batch may be shorter.
+            if count > 0 && (full || length > segment || batch.len() != segment * count) {
+                self.flush_batch(members, std::mem::take(&mut batch), segment);
+                count = 0;
+            }
+            if count == 0 {
+                segment = length;
+                let left = frames.len().min(BATCH_DATAGRAMS);
+                batch.reserve((length * left).min(BATCH_BYTES));
+            }
+            let start = self.sealer.begin(&mut batch);
+            let (kind, origin) = (frame.kind, frame.origin);
+            FrameView { kind, ring, seq: *seq, origin, payload: &frame.payload }.encode(&mut batch);
+            self.sealer.finish(&mut batch, start, &self.masters[master]);
+            count += 1;
+        }
+        if count > 0 {
+            self.flush_batch(members, batch, segment);
+        }
+    }
+
+    fn flush_batch(&mut self, members: &[NodeId], batch: Vec<u8>, segment: usize) {
+        let bytes = Bytes::from(batch);
+        let segment = u16::try_from(segment).unwrap_or(u16::MAX);
+        let mode = self.config.link_mode;
+        let mut groups = 0_u8;
+        for node in members {
+            let Some(place) = self.peer_place(*node) else { continue };
+            for route in self.peers[place].routes(mode) {
+                let path = &self.peers[place].paths[route];
+                let link = path.link;
+                let Some(mut to) = path.address else { continue };
+                let group = self.config.links.iter().find(|l| l.number == link).and_then(|l| l.multicast);
+                if let Some(group) = group {
+                    let bit = 1_u8.checked_shl(u32::from(link)).unwrap_or(0);
+                    if groups & bit != 0 {
+                        continue;
+                    }
+                    groups |= bit;
+                    to = group;
+                }
+                self.out.push_back(Output::Send(Send { link, to, bytes: bytes.clone(), segment }));
+            }
+        }
+    }
+}

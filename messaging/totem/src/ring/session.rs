@@ -1,0 +1,653 @@
+//! Who is who: greetings, sessions, restarts, duplicate identities, key rotation, and the way of a datagram to its
+//! reader. Knows no membership rule.
+
+use std::net::SocketAddr;
+
+use crate::config::{Config, Key, MAX_MEMBERS, MemberConfig};
+use crate::id::NodeId;
+use crate::io::{Duplicate, Host, LeaveReason, Output};
+use crate::log::{Event, GatherReason};
+use crate::peer::{Candidate, Peer, Session};
+use crate::ring::Ring;
+use crate::seal::datagram::{Header, Kind, NotOpened, Opener, boot_half};
+use crate::seal::greeting::{self, Challenge, Greeting, Reason, Refusal};
+use crate::seal::keys::{self, Master};
+use crate::time::{Instant, Span};
+use crate::wire::control::{Control, Part};
+use crate::wire::frame::FrameView;
+use crate::wire::token::Token;
+use crate::wire::{FRAME, PART, TOKEN};
+
+/// Greetings that are looked at in one second; each costs an HMAC before anything is known about its source.
+const GREETINGS_PER_SECOND: u32 = 4_000;
+/// Unreadable datagrams of one source are reported once in this time.
+const REPORT: Span = Span::secs(60);
+
+impl Ring {
+    /// Makes a peer of every configured member but this node.
+    pub(super) fn take_members(&mut self) {
+        let (now, timeout) = (self.now.mono, self.link_timeout());
+        for member in self.config.members.clone() {
+            if member.id == self.me {
+                continue;
+            }
+            match self.peers.binary_search_by_key(&member.id, |p| p.id) {
+                Ok(place) => self.peers[place].reconfigure(&self.config, &member, timeout),
+                Err(place) => {
+                    self.peers.insert(place, Peer::new(&self.config, &member, true, now, timeout));
+                }
+            }
+        }
+    }
+
+    fn link_timeout(&self) -> Span {
+        self.beat().times(3).max(Span::millis(60))
+    }
+
+    /// Takes a new configuration: members, links, time-outs and the vote.
+    pub(super) fn reconfigure(&mut self, config: Config) {
+        let gone: Vec<NodeId> = self
+            .peers
+            .iter()
+            .filter(|p| {
+                p.configured && !config.open_membership && !config.members.iter().any(|m| m.id == p.id)
+            })
+            .map(|p| p.id)
+            .collect();
+        self.quorum.reconfigure(&config);
+        self.config = config;
+        self.peers.retain(|p| !gone.contains(&p.id));
+        self.take_members();
+        for note in self.quorum.take_notes() {
+            self.log(Event::Quorum(note));
+        }
+        self.slow_at = self.now.mono;
+        self.evaluate_soon = true;
+    }
+
+    /// A datagram of any kind.
+    pub(super) fn datagram(&mut self, link: u8, from: SocketAddr, bytes: &mut [u8]) {
+        match Kind::of(bytes) {
+            Ok(Kind::Greeting) => self.greeting_bytes(link, from, bytes),
+            Ok(Kind::Refusal) => self.refusal_bytes(from, bytes),
+            Ok(Kind::Sealed | Kind::Clear) => self.sealed_bytes(link, from, bytes),
+            Err(_) => self.count_unreadable(from),
+        }
+    }
+
+    fn count_unreadable(&mut self, from: SocketAddr) {
+        self.stats.unreadable += 1;
+        let now = self.now.mono;
+        if self.unreadable.len() >= 256 && !self.unreadable.contains_key(&from) {
+            return;
+        }
+        let entry = self.unreadable.entry(from).or_insert((0, now));
+        entry.0 += 1;
+        if entry.1 <= now && entry.0 >= 3 {
+            let count = std::mem::take(&mut entry.0);
+            entry.1 = now + REPORT;
+            self.log(Event::Unreadable { from, count });
+        }
+    }
+
+    fn sealed_bytes(&mut self, link: u8, from: SocketAddr, bytes: &mut [u8]) {
+        let Ok(header) = Header::decode(bytes) else { return self.count_unreadable(from) };
+        if header.sender == self.me {
+            return;
+        }
+        let Some(place) = self.peer_place(header.sender) else { return self.count_unreadable(from) };
+        let Some(master) = self.masters.iter().position(|m| m.tag == header.key_tag) else {
+            return self.count_unreadable(from);
+        };
+        let (now, peer) = (self.now.mono, &mut self.peers[place]);
+        let is = |s: &&mut Session| boot_half(s.incarnation) == header.boot;
+        if let Some(session) = peer.session.as_mut().filter(is) {
+            let opened = session.opener.open(&header, bytes, &self.masters[master]);
+            match opened {
+                Err(NotOpened::Replayed) => self.stats.replayed += 1,
+                Err(NotOpened::Forged) => self.count_unreadable(from),
+                Ok(body) => {
+                    session.heard_at = now;
+                    if let Some(path) = peer.path_mut(link) {
+                        path.heard_at = Some(now);
+                    }
+                    let node = header.sender;
+                    if self.message(link, node, body).is_none() {
+                        self.stats.malformed += 1;
+                    }
+                }
+            }
+        } else if let Some(session) = peer.previous.as_mut().filter(is) {
+            if let Ok(body) = session.opener.open(&header, bytes, &self.masters[master]) {
+                let echo = match Control::decode(body) {
+                    Ok(Control::Presence(presence)) => presence.echo,
+                    _ => 0,
+                };
+                self.incumbent_spoke(place, echo);
+            }
+        } else {
+            // A boot that we do not know: greet it soon.
+            peer.greet_at = peer.greet_at.min(now);
+            if peer.session.is_some() {
+                peer.challenge.get_or_insert([0; 16]);
+            }
+            self.slow_at = self.slow_at.min(now);
+        }
+    }
+
+    /// An opened body. `None` = it made no sense.
+    fn message(&mut self, link: u8, node: NodeId, body: &[u8]) -> Option<()> {
+        match *body.first()? {
+            FRAME => self.frame(FrameView::decode(body).ok()?),
+            TOKEN => self.token(node, Token::decode(body).ok()?),
+            PART => {
+                let part = Part::decode(body).ok()?;
+                let place = self.peer_place(node)?;
+                if let Some(whole) = self.peers[place].parts.take(part) {
+                    self.control(link, node, Control::decode(&whole).ok()?);
+                }
+            }
+            _ => self.control(link, node, Control::decode(body).ok()?),
+        }
+        Some(())
+    }
+
+    fn control(&mut self, link: u8, node: NodeId, message: Control) {
+        match message {
+            Control::Presence(presence) => self.presence(link, node, presence),
+            Control::Propose { ring, seats } => self.proposed(node, ring, seats),
+            Control::Accept { ring, slot } => self.accepted(node, ring, slot),
+            Control::Decline { ring } => self.declined(node, ring),
+            Control::Commit { ring, slots } => self.committed(node, ring, slots),
+            Control::Committed { ring } => self.commit_seen(node, ring),
+            Control::TokenSeen { ring, hop } => self.token_seen(node, ring, hop),
+            Control::TokenWanted { ring, hop } => self.token_wanted(node, ring, hop),
+            Control::Goodbye { clean } => self.goodbye(node, clean),
+            Control::Farewell => self.farewell(node),
+        }
+    }
+
+    fn challenge(&mut self) -> Challenge {
+        let (a, b) = (self.random(), self.random());
+        let mut secret = [0; 16];
+        secret[..8].copy_from_slice(&a.to_le_bytes());
+        secret[8..].copy_from_slice(&b.to_le_bytes());
+        let mut out = [0; 16];
+        out.copy_from_slice(&self.masters[0].mac(&secret)[..16]);
+        out
+    }
+
+    fn say_hello(
+        &mut self,
+        link: u8,
+        to: SocketAddr,
+        node: Option<NodeId>,
+        challenge: Option<Challenge>,
+        echo: Option<Challenge>,
+        master: &Master,
+    ) {
+        let greeting = Greeting {
+            to: node,
+            from: self.me,
+            salt: self.identity.boot_salt,
+            boot_id: self.identity.boot_id,
+            machine_id: self.identity.machine_id,
+            challenge,
+            echo,
+            token: self.config.timing.token.0,
+            config_version: self.config.config_version,
+            name: self.identity.name.clone(),
+        };
+        self.push_send(link, to, greeting.encode(master).into());
+    }
+
+    /// Greets every peer without a session, on all links; rarer with every greeting that stays without an answer.
+    pub(super) fn greet_strangers(&mut self) -> Option<Instant> {
+        let now = self.now.mono;
+        let mut next: Option<Instant> = None;
+        for place in 0..self.peers.len() {
+            let peer = &self.peers[place];
+            let wanting = peer.session.is_none() || peer.challenge.is_some();
+            if !wanting {
+                continue;
+            }
+            if peer.greet_at <= now {
+                let fresh = self.challenge();
+                let peer = &mut self.peers[place];
+                let challenge = *peer.challenge.get_or_insert(fresh);
+                let challenge = if challenge == [0; 16] { *peer.challenge.insert(fresh) } else { challenge };
+                peer.greetings = peer.greetings.saturating_add(1);
+                let wait = match peer.greetings {
+                    0..40 => Span::millis(50),
+                    40..80 => self.config.timing.merge,
+                    _ => self.config.timing.merge.max(Span::millis(500)),
+                };
+                let node = peer.id;
+                let targets: Vec<_> =
+                    peer.paths.iter().filter_map(|p| p.address.map(|to| (p.link, to))).collect();
+                let jitter = Span(self.random() % 10_000);
+                self.peers[place].greet_at = now + wait + jitter;
+                for master in self.masters.clone() {
+                    for (link, to) in &targets {
+                        self.say_hello(*link, *to, Some(node), Some(challenge), None, &master);
+                    }
+                }
+            }
+            let at = self.peers[place].greet_at;
+            next = Some(next.map_or(at, |n| n.min(at)));
+        }
+        if self.config.open_membership {
+            next = Some(self.greet_group(next));
+        }
+        next
+    }
+
+    /// Without a node list whoever listens on the group address is greeted.
+    fn greet_group(&mut self, next: Option<Instant>) -> Instant {
+        let now = self.now.mono;
+        let due = now + self.config.timing.merge;
+        let groups: Vec<_> =
+            self.config.links.iter().filter_map(|l| l.multicast.map(|to| (l.number, to))).collect();
+        let master = self.masters[0].clone();
+        for (link, to) in groups {
+            self.say_hello(link, to, None, None, None, &master);
+        }
+        next.map_or(due, |n| n.min(due))
+    }
+
+    fn greeting_bytes(&mut self, link: u8, from: SocketAddr, bytes: &[u8]) {
+        let now = self.now.mono;
+        if self.greetings_budget.0 <= now {
+            self.greetings_budget = (now + Span::secs(1), GREETINGS_PER_SECOND);
+        }
+        if self.greetings_budget.1 == 0 {
+            return;
+        }
+        self.greetings_budget.1 -= 1;
+        let Ok(tag) = greeting::key_tag(bytes) else { return self.count_unreadable(from) };
+        let Some(master) = self.master(tag).cloned() else {
+            if let Some(retired) = self.retired.clone().filter(|m| m.tag == tag) {
+                self.refuse_retired(link, from, bytes, &retired);
+            }
+            return self.count_unreadable(from);
+        };
+        match Greeting::decode(bytes, &master) {
+            Some(Ok(greeting)) => self.greeted(link, from, greeting, &master),
+            _ => self.count_unreadable(from),
+        }
+    }
+
+    fn refuse_retired(&mut self, link: u8, from: SocketAddr, bytes: &[u8], master: &Master) {
+        if let Some(Ok(greeting)) = Greeting::decode(bytes, master)
+            && let Some(echo) = greeting.challenge
+        {
+            let refusal = Refusal { from: self.me, salt: greeting.salt, echo, reason: Reason::KeyRetired };
+            self.push_send(link, from, refusal.encode(master).into());
+        }
+    }
+
+    fn refusal_bytes(&mut self, from: SocketAddr, bytes: &[u8]) {
+        let master = greeting::key_tag(bytes).ok().and_then(|tag| self.master(tag)).cloned();
+        let refusal = master.and_then(|m| Refusal::decode(bytes, &m));
+        let Some(Ok(refusal)) = refusal else { return self.count_unreadable(from) };
+        let asked = self.peer(refusal.from).and_then(|p| p.challenge);
+        if refusal.salt != self.identity.boot_salt
+            || asked != Some(refusal.echo)
+            || self.view.is_some() && self.order.seats.len() > 1
+        {
+            return;
+        }
+        match refusal.reason {
+            Reason::KeyRetired => self.leave_now(LeaveReason::KeyRetired),
+            Reason::Duplicate(incumbent) => {
+                let newcomer = Host {
+                    name: self.identity.name.clone(),
+                    address: self.own_address(),
+                    machine_id: self.identity.machine_id,
+                };
+                let duplicate = Duplicate { node: self.me, incumbent, newcomer, ours: true };
+                self.report_duplicate(&duplicate);
+                self.leave_now(LeaveReason::Duplicate(duplicate));
+            }
+        }
+    }
+
+    fn own_address(&self) -> Option<SocketAddr> {
+        let me = self.config.members.iter().find(|m| m.id == self.me)?;
+        me.addresses.first().map(|a| a.address)
+    }
+
+    fn report_duplicate(&mut self, duplicate: &Duplicate) {
+        let host = |h: &Host| {
+            let hex: String = h.machine_id.iter().map(|b| format!("{b:02x}")).collect();
+            let address = h.address.map_or_else(|| "unknown address".to_owned(), |a| a.ip().to_string());
+            format!("{} at {address} (machine-id {hex})", h.name)
+        };
+        let cure =
+            "give one of them another nodeid and name, and after cloning a machine a new /etc/machine-id";
+        let text = format!(
+            "node id {} is used by two hosts: {} and, refused, {}; {cure}",
+            duplicate.node,
+            host(&duplicate.incumbent),
+            host(&duplicate.newcomer),
+        );
+        self.log(Event::Duplicate(text));
+        self.out.push_back(Output::DuplicateIdentity(duplicate.clone()));
+    }
+
+    fn greeted(&mut self, link: u8, from: SocketAddr, greeting: Greeting, master: &Master) {
+        if greeting.from == self.me || greeting.to.is_some_and(|to| to != self.me) {
+            return;
+        }
+        let now = self.now.mono;
+        let place = match self.peer_place(greeting.from) {
+            Some(place) => place,
+            None if self.config.open_membership && self.peers.len() + 1 < MAX_MEMBERS => {
+                let member = MemberConfig {
+                    id: greeting.from,
+                    name: greeting.name.clone(),
+                    votes: self.config.quorum.default_votes,
+                    addresses: Vec::new(),
+                };
+                let peer = Peer::new(&self.config, &member, false, now, self.link_timeout());
+                let place = self.peers.partition_point(|p| p.id < member.id);
+                self.peers.insert(place, peer);
+                place
+            }
+            None => {
+                let count = self.unreadable.entry(from).or_insert((0, now));
+                if count.1 <= now {
+                    count.1 = now + REPORT;
+                    self.log(Event::UnknownNode { node: greeting.from, from });
+                }
+                return;
+            }
+        };
+        let peer = &mut self.peers[place];
+        if let Some(path) = peer.path_mut(link)
+            && path.address.is_none()
+        {
+            path.address = Some(from);
+        }
+        let known = |s: &Session| s.salt == greeting.salt;
+        let current = peer.session.as_ref().is_some_and(known);
+        let refused = peer.candidate.as_mut().filter(|c| known(&c.session));
+        if let Some(candidate) = refused {
+            candidate.challenge = greeting.challenge.or(candidate.challenge);
+            if candidate.refused {
+                self.refuse_candidate(place);
+            }
+            return;
+        }
+        if greeting.echo.is_some() && greeting.echo == peer.challenge {
+            peer.challenge = None;
+            peer.greetings = 0;
+            if !current {
+                self.proven(place, link, from, &greeting);
+            }
+        }
+        self.answer(place, link, from, &greeting, master);
+    }
+
+    /// Answers a greeting that wants one, and asks back when we do not know this boot.
+    fn answer(&mut self, place: usize, link: u8, from: SocketAddr, greeting: &Greeting, master: &Master) {
+        let peer = &self.peers[place];
+        let known = peer.session.as_ref().is_some_and(|s| s.salt == greeting.salt);
+        let pending = peer.candidate.as_ref().is_some_and(|c| c.session.salt == greeting.salt);
+        if pending || (known && greeting.challenge.is_none()) {
+            return;
+        }
+        let fresh = self.challenge();
+        let peer = &mut self.peers[place];
+        let mut ask = None;
+        if !known {
+            let challenge = peer.challenge.get_or_insert(fresh);
+            if *challenge == [0; 16] {
+                *challenge = fresh;
+            }
+            ask = Some(*challenge);
+        }
+        // While another boot counts as this node, a new one gets no answer that would let it in.
+        let echo = greeting.challenge.filter(|_| known || peer.session.is_none());
+        let node = peer.id;
+        if ask.is_some() || echo.is_some() {
+            self.say_hello(link, from, Some(node), ask, echo, master);
+        }
+    }
+
+    /// The speaker of a greeting is alive and not known yet.
+    fn proven(&mut self, place: usize, link: u8, from: SocketAddr, greeting: &Greeting) {
+        let now = self.now.mono;
+        let node = greeting.from;
+        let session = Session {
+            salt: greeting.salt,
+            incarnation: keys::incarnation(node, &greeting.salt),
+            opener: Opener::new(node, greeting.salt, self.config.sealing),
+            name: greeting.name.clone(),
+            boot_id: greeting.boot_id,
+            machine_id: greeting.machine_id,
+            from,
+            since: now,
+            heard_at: now,
+            told: None,
+            goodbye: false,
+            clean: false,
+        };
+        if greeting.token != self.config.timing.token.0 && !self.peers[place].timeouts_reported {
+            self.peers[place].timeouts_reported = true;
+            let (theirs, ours) = (Span(greeting.token), self.config.timing.token);
+            self.log(Event::TimeoutsDiffer { node, theirs, ours });
+        }
+        let beat = self.beat();
+        let token = self.config.timing.token;
+        let peer = &mut self.peers[place];
+        let same_host = |old: &Session| {
+            old.machine_id == session.machine_id
+                && old.boot_id == session.boot_id
+                && old.from.ip() == session.from.ip()
+        };
+        let at_once = match &peer.session {
+            None => true,
+            Some(old) => old.goodbye || same_host(old) || now.since(old.heard_at) >= token,
+        };
+        if at_once {
+            self.adopt(place, link, session);
+        } else {
+            let due = now + beat.times(3).max(Span::millis(400)).min(token.max(Span::millis(400)));
+            peer.candidate =
+                Some(Candidate { session, link, challenge: greeting.challenge, refused: false, due });
+            // The incumbent has to answer this one.
+            self.presence_soon = true;
+            self.slow_at = now;
+        }
+    }
+
+    /// From now on this boot is the node.
+    fn adopt(&mut self, place: usize, link: u8, session: Session) {
+        let peer = &mut self.peers[place];
+        let (node, from) = (peer.id, session.from);
+        for path in &mut peer.paths {
+            path.reset();
+            if path.link == link {
+                path.address = Some(from);
+                path.heard_at = Some(session.since);
+            }
+        }
+        let old = peer.session.replace(session);
+        let restarted = old.is_some();
+        peer.previous = old.filter(|s| !s.goodbye);
+        peer.candidate = None;
+        peer.challenge = None;
+        peer.greetings = 0;
+        peer.distrusted = None;
+        peer.parts = crate::peer::Parts::default();
+        self.gossip.remove(&node);
+        self.presence_soon = true;
+        self.evaluate_soon = true;
+        self.slow_at = self.now.mono;
+        if restarted && self.involved(node) {
+            self.gather(GatherReason::Restarted(node));
+        }
+    }
+
+    /// The boot that we took for gone answered something that we said after it was replaced.
+    fn incumbent_spoke(&mut self, place: usize, echo: u64) {
+        let now = self.now.mono;
+        let peer = &mut self.peers[place];
+        let Some(newcomer) = &peer.session else { return };
+        if echo <= newcomer.since.0 {
+            return;
+        }
+        let since = newcomer.since;
+        let Some(mut incumbent) = peer.previous.take() else { return };
+        incumbent.heard_at = now;
+        let newcomer = peer.session.replace(incumbent);
+        if let Some(session) = newcomer {
+            peer.candidate = Some(Candidate {
+                session,
+                link: 0,
+                challenge: None,
+                refused: true,
+                due: since + Span::secs(60),
+            });
+        }
+        self.name_duplicate(place);
+        let node = self.peers[place].id;
+        if self.involved(node) {
+            self.gather(GatherReason::Restarted(node));
+        }
+        self.evaluate_soon = true;
+    }
+
+    fn name_duplicate(&mut self, place: usize) {
+        let peer = &self.peers[place];
+        let host =
+            |s: &Session| Host { name: s.name.clone(), address: Some(s.from), machine_id: s.machine_id };
+        if let (Some(incumbent), Some(candidate)) = (&peer.session, &peer.candidate) {
+            let (incumbent, newcomer) = (host(incumbent), host(&candidate.session));
+            let duplicate = Duplicate { node: peer.id, incumbent, newcomer, ours: false };
+            self.report_duplicate(&duplicate);
+        }
+    }
+
+    fn refuse_candidate(&mut self, place: usize) {
+        let peer = &self.peers[place];
+        let (Some(incumbent), Some(candidate)) = (&peer.session, &peer.candidate) else { return };
+        let Some(echo) = candidate.challenge else { return };
+        let host = Host {
+            name: incumbent.name.clone(),
+            address: Some(incumbent.from),
+            machine_id: incumbent.machine_id,
+        };
+        let refusal =
+            Refusal { from: self.me, salt: candidate.session.salt, echo, reason: Reason::Duplicate(host) };
+        let (link, to) = (candidate.link, candidate.session.from);
+        let bytes = refusal.encode(&self.masters[0]);
+        self.push_send(link, to, bytes.into());
+    }
+
+    /// Decides about newcomers whose time has come: refused when the incumbent answered, let in when it did not.
+    pub(super) fn judge_candidates(&mut self) -> Option<Instant> {
+        let now = self.now.mono;
+        let mut next: Option<Instant> = None;
+        for place in 0..self.peers.len() {
+            let peer = &mut self.peers[place];
+            let Some(candidate) = &peer.candidate else { continue };
+            if candidate.due > now {
+                let due = candidate.due;
+                next = Some(next.map_or(due, |n| n.min(due)));
+                continue;
+            }
+            let since = candidate.session.since;
+            let alive = peer.session.as_ref().is_some_and(|s| s.heard_at > since && !s.goodbye)
+                && peer.paths.iter().any(|p| p.stamp.is_some_and(|(_, at)| at > since));
+            let Some(mut candidate) = peer.candidate.take() else { continue };
+            if candidate.refused {
+                continue;
+            }
+            if alive {
+                candidate.refused = true;
+                candidate.due = now + Span::secs(60);
+                next = Some(next.map_or(candidate.due, |n| n.min(candidate.due)));
+                peer.candidate = Some(candidate);
+                self.name_duplicate(place);
+                self.refuse_candidate(place);
+            } else {
+                let link = candidate.link;
+                let mut session = candidate.session;
+                session.since = now;
+                session.heard_at = now;
+                self.adopt(place, link, session);
+            }
+        }
+        next
+    }
+
+    /// Takes a second key; it is sent with once every peer that is heard can read it.
+    pub(super) fn rekey(&mut self, key: &Key) {
+        let master = Master::new(key, &self.config.cluster_name);
+        if self.masters.iter().any(|m| m.tag == master.tag) {
+            return;
+        }
+        let active = self.sealer.key_tag();
+        self.masters.retain(|m| m.tag == active);
+        self.masters.push(master);
+        self.retire_at = None;
+        self.log(Event::KeyStaged);
+        self.presence_soon = true;
+        self.check_keys();
+    }
+
+    /// Moves the rotation of keys on.
+    pub(super) fn check_keys(&mut self) {
+        let [old, new] = self.masters.as_slice() else { return };
+        let (old, new) = (old.tag, new.clone());
+        let token = self.config.timing.token;
+        let now = self.now.mono;
+        let told = |test: &dyn Fn(&[u32; 2]) -> bool| {
+            self.peers
+                .iter()
+                .filter(|p| p.is_heard(now, token))
+                .all(|p| p.told().is_some_and(|told| test(&told.key_tags)))
+        };
+        if self.sealer.key_tag() == old {
+            if told(&|tags| tags.contains(&new.tag)) {
+                self.sealer.change_key(&new);
+                self.log(Event::KeyActive);
+                self.presence_soon = true;
+            }
+        } else if told(&|tags| tags[0] == new.tag) {
+            let at = *self.retire_at.get_or_insert(now + token.times(2).max(Span::secs(5)));
+            if at <= now {
+                self.retired = Some(self.masters.remove(0));
+                self.retire_at = None;
+                for peer in &mut self.peers {
+                    for session in peer.session.iter_mut().chain(&mut peer.previous) {
+                        session.opener.retain_key(|tag| tag != old);
+                    }
+                }
+                self.log(Event::KeyRetired);
+            }
+        } else {
+            self.retire_at = None;
+        }
+    }
+
+    pub(super) fn link_state(&mut self, link: u8, up: bool) {
+        for peer in &mut self.peers {
+            if let Some(path) = peer.path_mut(link) {
+                path.disabled = !up;
+            }
+        }
+        self.presence_soon = true;
+        self.slow_at = self.now.mono;
+    }
+
+    /// A refused port hastens the next sign of life that we ask for; silence alone decides.
+    pub(super) fn port_refused(&mut self, link: u8, to: SocketAddr) {
+        let refused = |p: &&Peer| p.paths.iter().any(|path| path.link == link && path.address == Some(to));
+        if self.peers.iter().any(|p| refused(&p)) {
+            self.presence_soon = true;
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The token in normal operation: receiving, passing on, parking, asking for it, resending it, noticing its loss.
+//! What a visit does to the order is in `order::visit`.
+
+use crate::id::{NodeId, RingId};
+use crate::log::GatherReason;
+use crate::order::store::Frame;
+use crate::order::{Limits, Visit};
+use crate::ring::Ring;
+use crate::time::{Instant, Span};
+use crate::wire::control::Control;
+use crate::wire::presence::Phase;
+use crate::wire::token::Token;
+
+/// Shortest wait before an unanswered token is sent again.
+const SHORTEST: Span = Span::millis(10);
+/// Up to so many frames go out before the token: a quiet ring then needs no extra rotation to notice them.
+const BEFORE_TOKEN: usize = 2;
+
+/// What a node knows about the whereabouts of the token.
+#[derive(Debug)]
+pub(super) struct TokenCare {
+    parked: Option<Token>,
+    sent: Option<SentToken>,
+    /// When the token was last known to live.
+    pub evidence_at: Instant,
+    /// Smoothed time of a rotation.
+    pub rotation: Span,
+    visited_at: Option<Instant>,
+    /// When the parked token is asked for again.
+    want_at: Option<(Instant, u32)>,
+}
+
+#[derive(Debug)]
+struct SentToken {
+    token: Token,
+    to: NodeId,
+    again_at: Instant,
+    tries: u32,
+}
+
+impl TokenCare {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            parked: None,
+            sent: None,
+            evidence_at: now,
+            rotation: Span::millis(1),
+            visited_at: None,
+            want_at: None,
+        }
+    }
+
+    /// The token of the ring that was given up is of no use any more.
+    pub(super) fn clear(&mut self, now: Instant) {
+        *self = Self { rotation: self.rotation, ..Self::new(now) };
+    }
+
+    /// The token rests here.
+    pub(super) fn park(&mut self, token: Token) {
+        self.parked = Some(token);
+    }
+
+    /// Whether the token rests here.
+    pub(super) fn holds(&self) -> bool {
+        self.parked.is_some()
+    }
+
+    /// The token was at this hop somewhere.
+    pub(super) fn evidence(&mut self, now: Instant, hop: u64) {
+        self.evidence_at = now;
+        if self.sent.as_ref().is_some_and(|s| s.token.hop <= hop) {
+            self.sent = None;
+        }
+    }
+
+    /// Somebody numbered this frame: the token was there.
+    pub(super) fn frame_seen(&mut self, now: Instant, seq: u64) {
+        self.evidence_at = now;
+        if self.sent.as_ref().is_some_and(|s| s.token.seq < seq) {
+            self.sent = None;
+        }
+    }
+}
+
+impl Ring {
+    pub(super) fn limits(&self) -> Limits {
+        let timing = &self.config.timing;
+        Limits { per_visit: timing.max_messages, window: timing.window_size, patient: true }
+    }
+
+    /// A token came in.
+    pub(super) fn token(&mut self, from: NodeId, token: Token) {
+        match (self.phase, &self.recovery) {
+            (Phase::Recovery, Some(recovery)) if recovery.order.ring == token.ring => {
+                self.token_here(token.hop, recovery.order.last_hop);
+                self.recovery_token(from, token);
+            }
+            (Phase::Operational, _) if self.order.ring == token.ring => {
+                self.token_here(token.hop, self.order.last_hop);
+                self.working_token(from, token);
+            }
+            _ => {}
+        }
+    }
+
+    fn token_here(&mut self, hop: u64, last: u64) {
+        let now = self.now.mono;
+        if hop <= last {
+            return;
+        }
+        self.turn.evidence(now, hop);
+        self.turn.parked = None;
+        self.turn.sent = None;
+        self.turn.want_at = None;
+        if let Some(before) = self.turn.visited_at {
+            let took = now.since(before).0.min(100_000);
+            self.turn.rotation = Span((self.turn.rotation.0 * 7 + took) / 8);
+        }
+        self.turn.visited_at = Some(now);
+        self.stats.tokens += 1;
+    }
+
+    /// Tells the sender of an old token that it got through.
+    pub(super) fn answer_token(&mut self, to: NodeId, ring: RingId, hop: u64) {
+        self.send_control(to, &Control::TokenSeen { ring, hop }, false);
+    }
+
+    pub(super) fn token_seen(&mut self, _from: NodeId, ring: RingId, hop: u64) {
+        let ours = match &self.recovery {
+            Some(recovery) => recovery.order.ring,
+            None => self.order.ring,
+        };
+        if ring == ours {
+            self.turn.evidence(self.now.mono, hop);
+        }
+    }
+
+    /// The token of the ring that we work in.
+    pub(super) fn working_token(&mut self, from: NodeId, token: Token) {
+        if token.hop <= self.order.last_hop {
+            let hop = self.order.last_hop;
+            return self.answer_token(from, token.ring, hop);
+        }
+        if token.seq > self.sequence_limit {
+            return self.gather(GatherReason::SequenceUsedUp);
+        }
+        self.visit(from, token);
+    }
+
+    fn visit(&mut self, from: NodeId, mut token: Token) {
+        let room = self.frame_room();
+        let backlog = self.packer.frames(room);
+        let limits = self.limits();
+        let Self { order, packer, .. } = self;
+        let alone = order.seats.len() == 1;
+        let visit = order.visit(&mut token, limits, backlog, || packer.next_frame(room));
+        self.stats.frames_sent += visit.fresh.len() as u64;
+        self.stats.frames_retransmitted += visit.again.len() as u64;
+        if alone {
+            self.order.safe = self.order.store.aru();
+            self.turn.park(token);
+            self.deliver();
+            return;
+        }
+        if self.order.stuck() >= self.config.timing.fail_recv_const && self.deaf() {
+            return;
+        }
+        let first = visit.fresh.len() + visit.again.len() <= BEFORE_TOKEN;
+        if first {
+            self.send_visit(&visit, false);
+        }
+        if visit.park && self.packer.is_empty() {
+            let (ring, hop) = (token.ring, token.hop - 1);
+            self.turn.park(token);
+            if from != self.me {
+                self.answer_token(from, ring, hop);
+            }
+        } else {
+            let next = self.order.next();
+            self.pass(next, token);
+        }
+        if !first {
+            self.send_visit(&visit, false);
+        }
+        self.deliver();
+    }
+
+    /// Sends what a visit yielded.
+    pub(super) fn send_visit(&mut self, visit: &Visit, recovering: bool) {
+        let order = match &self.recovery {
+            Some(recovery) if recovering => &recovery.order,
+            _ => &self.order,
+        };
+        let numbers = visit.again.iter().chain(&visit.fresh);
+        let frames: Vec<(u64, Frame)> =
+            numbers.filter_map(|seq| Some((*seq, order.store.get(*seq)?.clone()))).collect();
+        if frames.is_empty() {
+            return;
+        }
+        let ring = order.ring;
+        let members: Vec<NodeId> = order.ids().filter(|id| *id != self.me).collect();
+        self.send_frames(ring, &members, &frames);
+    }
+
+    /// Hands the token on and remembers it until somebody seems to have it.
+    pub(super) fn pass(&mut self, to: NodeId, token: Token) {
+        self.send_token(to, &token, false);
+        let wait = self.patience(0);
+        self.turn.parked = None;
+        self.turn.sent = Some(SentToken { token, to, again_at: self.now.mono + wait, tries: 0 });
+    }
+
+    fn patience(&self, tries: u32) -> Span {
+        let longest = self.config.timing.token_retransmit.max(SHORTEST);
+        let first = self.turn.rotation.times(4).max(SHORTEST);
+        first.times(1 << tries.min(6)).min(longest)
+    }
+
+    /// A token that comes round although nothing else gets here: this node stays alone for a while.
+    fn deaf(&mut self) -> bool {
+        let token = self.config.timing.token;
+        self.log(crate::log::Event::FailedToReceive);
+        self.deaf_until = Some(self.now.mono + token.times(4));
+        self.slow_at = self.now.mono;
+        self.gather(GatherReason::FailedToReceive);
+        self.update_heard();
+        true
+    }
+
+    /// There is something to send: use the token if it rests here, else ask for it.
+    pub(super) fn work_waits(&mut self) {
+        if self.phase != Phase::Operational || self.packer.is_empty() {
+            return;
+        }
+        if let Some(token) = self.turn.parked.take() {
+            let me = self.me;
+            self.turn.evidence_at = self.now.mono;
+            self.visit(me, token);
+            while self.order.seats.len() == 1 && !self.packer.is_empty() {
+                let Some(token) = self.turn.parked.take() else { break };
+                self.visit(me, token);
+            }
+        } else if self.turn.want_at.is_none() {
+            // While the token goes round it is here soon anyway.
+            let quiet = self.order.is_quiet();
+            if quiet {
+                self.want_token(0);
+            } else {
+                self.turn.want_at = Some((self.now.mono + self.patience(0), 0));
+            }
+        }
+    }
+
+    fn want_token(&mut self, tries: u32) {
+        let (ring, hop) = (self.order.ring, self.order.last_hop);
+        let message = Control::TokenWanted { ring, hop };
+        let home = self.order.last_sender.unwrap_or(ring.representative);
+        if tries == 0 && home != self.me {
+            self.send_control(home, &message, false);
+        } else {
+            let others: Vec<NodeId> = self.order.ids().filter(|id| *id != self.me).collect();
+            for node in others {
+                self.send_control(node, &message, tries > 1);
+            }
+        }
+        let wait = self.patience(tries);
+        self.turn.want_at = Some((self.now.mono + wait, tries + 1));
+    }
+
+    /// A member has something to send: if the token rests here it goes straight there.
+    pub(super) fn token_wanted(&mut self, from: NodeId, ring: RingId, _hop: u64) {
+        if self.phase != Phase::Operational || ring != self.order.ring || !self.order.has(from) {
+            return;
+        }
+        if let Some(token) = self.turn.parked.take() {
+            self.turn.evidence_at = self.now.mono;
+            self.pass(from, token);
+        }
+    }
+
+    fn circulates(&self) -> bool {
+        let (members, started) = match (self.phase, &self.recovery) {
+            (Phase::Operational, _) => (self.order.seats.len(), true),
+            (Phase::Recovery, Some(recovery)) => (recovery.order.seats.len(), true),
+            _ => return false,
+        };
+        members > 1 && started && self.turn.parked.is_none()
+    }
+
+    pub(super) fn token_timers(&mut self) {
+        let now = self.now.mono;
+        if self.circulates() && self.turn.evidence_at + self.config.timing.token <= now {
+            self.gather(GatherReason::TokenLost);
+            self.evaluate();
+            return;
+        }
+        if let Some(sent) = &mut self.turn.sent
+            && sent.again_at <= now
+        {
+            sent.tries += 1;
+            let (token, to, tries) = (sent.token.clone(), sent.to, sent.tries);
+            self.stats.tokens_retransmitted += 1;
+            self.send_token(to, &token, true);
+            let wait = self.patience(tries);
+            if let Some(sent) = &mut self.turn.sent {
+                sent.again_at = now + wait;
+            }
+        }
+        if let Some((at, tries)) = self.turn.want_at
+            && at <= now
+        {
+            if self.phase == Phase::Operational && !self.packer.is_empty() {
+                self.want_token(tries);
+            } else {
+                self.turn.want_at = None;
+            }
+        }
+    }
+
+    pub(super) fn token_deadline(&self) -> Option<(Instant, &'static str)> {
+        let lost = self.circulates().then(|| self.turn.evidence_at + self.config.timing.token);
+        let again = self.turn.sent.as_ref().map(|s| s.again_at);
+        let want = self.turn.want_at.map(|(at, _)| at);
+        [(lost, "token loss"), (again, "token again"), (want, "token wanted")]
+            .into_iter()
+            .filter_map(|(at, why)| at.map(|at| (at, why)))
+            .min_by_key(|(at, _)| *at)
+    }
+}

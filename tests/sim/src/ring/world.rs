@@ -1,0 +1,367 @@
+//! Hosts with a ring each, on virtual time: carries datagrams, disk completions and wake-ups, and shows every output
+//! to the checker. Decides nothing about faults.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::SocketAddr;
+
+use holdfast_totem::config::{LinkAddress, MemberConfig, Sealing};
+use holdfast_totem::io::Refusal;
+use holdfast_totem::time::{Instant, Now, Span, Wall};
+use holdfast_totem::{
+    Bytes, Config, Guarantee, Identity, Input, Key, NodeId, Output, PersistedRing, Ring, Ticket,
+};
+
+use crate::chance::Chance;
+use crate::net::{Host, Net, address, locate};
+use crate::ring::checker::{Checker, Tag};
+
+/// What a world is made of.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Number of hosts.
+    pub hosts: usize,
+    /// Links between them.
+    pub links: u8,
+    /// Token time-out.
+    pub token: Span,
+    /// Encrypted or not.
+    pub sealing: Sealing,
+    /// Numbers of each ring start here, and a ring ends there.
+    pub sequence: Option<(u64, u64)>,
+}
+
+/// Something that will happen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Packet { to: Host, link: u8, from: SocketAddr, bytes: Vec<u8> },
+    Wake { host: Host },
+    Persisted { host: Host, life: u32, ticket: u64, ring_seq: u64, votes: u32 },
+}
+
+/// One host.
+#[derive(Debug)]
+pub struct Machine {
+    /// The running daemon.
+    pub ring: Option<Ring>,
+    /// Counts the runs of the daemon.
+    pub life: u32,
+    /// What is on disk.
+    pub disk: Option<PersistedRing>,
+    /// How long the disk takes.
+    pub disk_delay: Span,
+    /// The process does not run until then.
+    pub paused: Option<Instant>,
+    /// Told to leave; stays down until restarted.
+    pub leaving: bool,
+    /// Offset of the wall clock.
+    pub wall: i64,
+    inbox: Vec<(u8, SocketAddr, Vec<u8>)>,
+    woken_at: Option<Instant>,
+    said: u64,
+}
+
+/// All hosts, the network and the clock.
+#[derive(Debug)]
+pub struct World {
+    /// What it is made of.
+    pub settings: Settings,
+    /// The clock.
+    pub now: Instant,
+    /// The network.
+    pub net: Net,
+    /// The hosts.
+    pub machines: Vec<Machine>,
+    /// Watches everything.
+    pub checker: Checker,
+    /// Its own chance.
+    pub chance: Chance,
+    /// Datagrams carried.
+    pub datagrams: u64,
+    events: BinaryHeap<Reverse<(Instant, u64, Event)>>,
+    order: u64,
+    config: Config,
+}
+
+/// The node id of a host.
+pub fn node(host: Host) -> NodeId {
+    NodeId(u32::try_from(host + 1).unwrap_or(0))
+}
+
+/// The configuration that all hosts share.
+pub fn config(settings: &Settings) -> Config {
+    let member = |host: Host| MemberConfig {
+        id: node(host),
+        name: format!("node{}", host + 1),
+        votes: 1,
+        addresses: (0..settings.links)
+            .map(|link| LinkAddress { link, address: address(host, link) })
+            .collect(),
+    };
+    let members = (0..settings.hosts).map(member).collect();
+    let mut config = Config::new("sim", settings.token, members);
+    config.sealing = settings.sealing;
+    config.require_progress = false;
+    config
+}
+
+impl World {
+    /// A world at time zero with all daemons down.
+    pub fn new(seed: u64, settings: Settings) -> Self {
+        let machine = |_| Machine {
+            ring: None,
+            life: 0,
+            disk: None,
+            disk_delay: Span::millis(1),
+            paused: None,
+            leaving: false,
+            wall: 0,
+            inbox: Vec::new(),
+            woken_at: None,
+            said: 0,
+        };
+        Self {
+            now: Instant(1_000_000),
+            net: Net::new(seed ^ 0x6e65_7477, Span::micros(80), Span::micros(120)),
+            machines: (0..settings.hosts).map(machine).collect(),
+            checker: Checker::new(settings.hosts, settings.token),
+            chance: Chance::new(seed),
+            datagrams: 0,
+            events: BinaryHeap::new(),
+            order: 0,
+            config: config(&settings),
+            settings,
+        }
+    }
+
+    /// The configuration in use.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn clock(&self, host: Host) -> Now {
+        let wall = i64::try_from(self.now.0).unwrap_or(0) + self.machines[host].wall;
+        // Every host's monotonic clock has its own origin.
+        Now::new(Instant(self.now.0 + 1_000_000_000 * (host as u64 + 1)), Wall(wall))
+    }
+
+    fn global(&self, host: Host, at: Instant) -> Instant {
+        Instant(at.0.saturating_sub(1_000_000_000 * (host as u64 + 1)))
+    }
+
+    fn push(&mut self, at: Instant, event: Event) {
+        self.order += 1;
+        self.events.push(Reverse((at, self.order, event)));
+    }
+
+    /// Starts the daemon of a host that is down.
+    pub fn start(&mut self, host: Host) {
+        if self.machines[host].ring.is_some() {
+            return;
+        }
+        let mut salt = [0; 32];
+        for chunk in salt.chunks_mut(8) {
+            chunk.copy_from_slice(&self.chance.next().to_le_bytes());
+        }
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&(host as u64 + 1).to_le_bytes());
+        let identity = Identity {
+            node_id: node(host),
+            name: format!("node{}", host + 1),
+            boot_salt: salt,
+            boot_id: id,
+            machine_id: id,
+        };
+        let key = Key::new(&[42; 128]).expect("128 bytes are a key");
+        let now = self.clock(host);
+        let seed = self.chance.next();
+        let machine = &mut self.machines[host];
+        let mut ring = Ring::new(self.config.clone(), key, identity, machine.disk, seed, now);
+        if let Some((start, limit)) = self.settings.sequence {
+            ring = ring.with_sequence(start, limit);
+        }
+        machine.life += 1;
+        machine.leaving = false;
+        machine.paused = None;
+        machine.inbox.clear();
+        machine.said = 0;
+        machine.woken_at = None;
+        self.checker.started(host, machine.life, ring.incarnation(), self.now);
+        machine.ring = Some(ring);
+        self.drain(host);
+    }
+
+    /// Ends the daemon of a host without a word.
+    pub fn crash(&mut self, host: Host) {
+        if self.machines[host].ring.take().is_some() {
+            self.checker.crashed(host, self.now);
+        }
+        self.machines[host].paused = None;
+        self.machines[host].inbox.clear();
+    }
+
+    /// Lets a host do nothing for a while.
+    pub fn pause(&mut self, host: Host, span: Span) {
+        if self.machines[host].ring.is_some() {
+            let until = self.now + span;
+            self.machines[host].paused = Some(until);
+            self.checker.paused(host, until);
+            self.push(until, Event::Wake { host });
+        }
+    }
+
+    /// Asks a daemon to leave.
+    pub fn leave(&mut self, host: Host) {
+        if self.machines[host].paused.is_none() && self.machines[host].ring.is_some() {
+            self.machines[host].leaving = true;
+            self.input(host, Input::Leave);
+        }
+    }
+
+    /// Lets a host multicast a message of a size; false when it is down or full.
+    pub fn say(&mut self, host: Host, guarantee: Guarantee, size: usize) -> bool {
+        let machine = &mut self.machines[host];
+        let Some(ring) = &machine.ring else { return false };
+        if machine.paused.is_some() || machine.leaving || ring.room() < size + Tag::SIZE {
+            return false;
+        }
+        machine.said += 1;
+        let tag = Tag { host: host as u32, life: machine.life, number: machine.said, guarantee };
+        let payload = Bytes::from(tag.message(size));
+        self.checker.said(&tag);
+        self.input(host, Input::Multicast { guarantee, payload });
+        true
+    }
+
+    /// Gives an input to a running ring.
+    pub fn input(&mut self, host: Host, input: Input<'_>) {
+        let now = self.clock(host);
+        if let Some(ring) = &mut self.machines[host].ring {
+            ring.handle(now, input);
+            self.drain(host);
+        }
+    }
+
+    fn drain(&mut self, host: Host) {
+        let life = self.machines[host].life;
+        let mut left = false;
+        loop {
+            let Some(ring) = &mut self.machines[host].ring else { return };
+            let Some(output) = ring.poll() else { break };
+            match output {
+                Output::Send(send) => {
+                    let Some((to, link)) = locate(send.to) else { continue };
+                    if to >= self.machines.len() {
+                        continue;
+                    }
+                    let from = address(host, link);
+                    for bytes in send.datagrams() {
+                        self.datagrams += 1;
+                        for (at, bytes) in self.net.carry(self.now, host, to, link, bytes) {
+                            self.push(at, Event::Packet { to, link, from, bytes });
+                        }
+                    }
+                }
+                Output::PersistRing { ticket, record } => {
+                    let delay = self.machines[host].disk_delay;
+                    let (ring_seq, votes) = (record.ring_seq, record.expected_votes);
+                    let event = Event::Persisted { host, life, ticket: ticket.0, ring_seq, votes };
+                    self.push(self.now + delay, event);
+                }
+                Output::Refused {
+                    why: Refusal::Leaving | Refusal::QueueFull | Refusal::TooLarge,
+                    payload,
+                } => {
+                    if let Some(tag) = Tag::read(&payload) {
+                        self.checker.refused(&tag);
+                    }
+                }
+                output => {
+                    left |= matches!(output, Output::Left(_));
+                    self.checker.observe(host, self.now, &output);
+                }
+            }
+        }
+        if left {
+            self.machines[host].ring = None;
+            self.checker.crashed(host, self.now);
+            return;
+        }
+        self.arm(host);
+    }
+
+    fn arm(&mut self, host: Host) {
+        let Some(at) = self.machines[host].ring.as_ref().and_then(Ring::deadline).map(|(at, _)| at) else {
+            return;
+        };
+        let at = self.global(host, at).max(self.now);
+        if self.machines[host].woken_at.is_none_or(|woken| woken > at || woken < self.now) {
+            self.machines[host].woken_at = Some(at);
+            self.push(at, Event::Wake { host });
+        }
+    }
+
+    fn wake(&mut self, host: Host) {
+        if self.machines[host].woken_at.is_some_and(|at| at <= self.now) {
+            self.machines[host].woken_at = None;
+        }
+        if let Some(until) = self.machines[host].paused {
+            if until > self.now {
+                return;
+            }
+            self.machines[host].paused = None;
+            for (link, from, mut bytes) in std::mem::take(&mut self.machines[host].inbox) {
+                self.input(host, Input::Datagram { link, from, bytes: &mut bytes });
+            }
+        }
+        let now = self.clock(host).mono;
+        let due = self.machines[host].ring.as_ref().and_then(Ring::deadline);
+        match due {
+            Some((at, _)) if at <= now => self.input(host, Input::Timer),
+            Some(_) => self.arm(host),
+            None => {}
+        }
+    }
+
+    /// Lets time pass until then.
+    pub fn run_until(&mut self, end: Instant) {
+        while let Some(Reverse((at, _, _))) = self.events.peek() {
+            if *at > end {
+                break;
+            }
+            let Some(Reverse((at, _, event))) = self.events.pop() else { break };
+            self.now = self.now.max(at);
+            match event {
+                Event::Packet { to, link, from, mut bytes } => {
+                    let machine = &mut self.machines[to];
+                    if machine.ring.is_none() {
+                        continue;
+                    }
+                    if machine.paused.is_some() {
+                        // What a socket buffer holds.
+                        if machine.inbox.len() < 500 {
+                            machine.inbox.push((link, from, bytes));
+                        }
+                        continue;
+                    }
+                    self.input(to, Input::Datagram { link, from, bytes: &mut bytes });
+                }
+                Event::Wake { host } => self.wake(host),
+                Event::Persisted { host, life, ticket, ring_seq, votes } => {
+                    let machine = &mut self.machines[host];
+                    if machine.life != life || machine.ring.is_none() {
+                        continue;
+                    }
+                    machine.disk = Some(PersistedRing { ring_seq, expected_votes: votes });
+                    if machine.paused.is_some() {
+                        let at = machine.paused.unwrap_or(self.now) + Span::micros(1);
+                        self.push(at, Event::Persisted { host, life, ticket, ring_seq, votes });
+                        continue;
+                    }
+                    self.input(host, Input::Persisted(Ticket(ticket)));
+                }
+            }
+        }
+        self.now = self.now.max(end);
+    }
+}
