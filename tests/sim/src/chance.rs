@@ -8,12 +8,12 @@ impl Chance {
     /// From a seed; neighbouring seeds give unrelated runs.
     pub fn new(seed: u64) -> Self {
         let mut chance = Self(seed ^ 0x5851_f42d_4c95_7f2d);
-        chance.next();
+        chance.draw();
         chance
     }
 
     /// 64 random bits (splitmix64).
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,7 +23,7 @@ impl Chance {
 
     /// Below `end`; 0 when `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        if end == 0 { 0 } else { self.next() % end }
+        if end == 0 { 0 } else { self.draw() % end }
     }
 
     /// From `low` to `high`, both included.

@@ -161,7 +161,7 @@ impl World {
         }
         let mut salt = [0; 32];
         for chunk in salt.chunks_mut(8) {
-            chunk.copy_from_slice(&self.chance.next().to_le_bytes());
+            chunk.copy_from_slice(&self.chance.draw().to_le_bytes());
         }
         let mut id = [0; 16];
         id[..8].copy_from_slice(&(host as u64 + 1).to_le_bytes());
@@ -174,7 +174,7 @@ impl World {
         };
         let key = Key::new(&[42; 128]).expect("128 bytes are a key");
         let now = self.clock(host);
-        let seed = self.chance.next();
+        let seed = self.chance.draw();
         let machine = &mut self.machines[host];
         let mut ring = Ring::new(self.config.clone(), key, identity, machine.disk, seed, now);
         if let Some((start, limit)) = self.settings.sequence {
