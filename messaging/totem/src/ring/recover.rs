@@ -32,6 +32,8 @@ pub(super) struct Recovery {
     /// Old numbers that somebody has sent already, from `low` on.
     sent: Vec<bool>,
     low: u64,
+    /// At the last visit of the token there was nothing left to send or to receive.
+    finished: bool,
     /// Slots that have not reached everybody yet.
     pub announcing: Option<Announcing>,
     /// When it began.
@@ -83,7 +85,17 @@ impl Ring {
         let sent = vec![false; usize::try_from(high - low).unwrap_or(0) + 1];
         let order = Order::new(ring, seats, self.me, self.sequence_start);
         let alone = order.seats.len() == 1;
-        self.recovery = Some(Recovery { order, slots, companions, queue, sent, low, announcing, since: now });
+        self.recovery = Some(Recovery {
+            order,
+            slots,
+            companions,
+            queue,
+            sent,
+            low,
+            finished: false,
+            announcing,
+            since: now,
+        });
         self.presence_soon = true;
         if alone {
             self.install();
@@ -116,9 +128,6 @@ impl Ring {
         let open = matches!(self.phase, Phase::Operational | Phase::Gather);
         if frame.ring != self.order.ring || !open || !self.order.has(frame.origin) {
             return;
-        }
-        if frame.kind == FrameKind::Recovered && self.phase == Phase::Operational {
-            // A late copy from the time before we installed this ring; numbered like any other frame.
         }
         let known_top = self.order.top();
         match self.order.insert(frame.seq, || keep(&frame)) {
@@ -167,10 +176,8 @@ impl Ring {
         recovery.announcing = None;
         let members = u16::try_from(recovery.order.seats.len()).unwrap_or(u16::MAX);
         if token.recovered >= members {
-            if recovery.order.store.aru() != token.seq
-                && recovery.order.store.aru() < recovery.order.store.high()
-            {
-                // Cannot happen while everybody counts right; start over rather than install a ring with holes.
+            if !recovery.finished {
+                // We were not among those who counted: start over rather than install a ring with holes.
                 return self.gather(crate::log::GatherReason::Stalled);
             }
             self.install();
@@ -197,7 +204,10 @@ impl Ring {
         let visit = recovery.order.visit(&mut token, limits, backlog, source);
         done.iter().for_each(|seq| recovery.mark_sent(*seq));
         recovery.queue = queue;
-        let finished = recovery.queue.is_empty() && recovery.order.store.aru() == token.seq;
+        // Who sends now starts the count afresh: those who were counted have not seen these frames.
+        let received = recovery.order.store.aru() == token.seq;
+        let finished = received && recovery.queue.is_empty() && visit.fresh.is_empty();
+        recovery.finished = finished;
         token.recovered = if finished { token.recovered.saturating_add(1) } else { 0 };
         if finished {
             // Others may install the ring because of this token, and deliver what we have told them we have.

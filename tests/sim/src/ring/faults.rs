@@ -128,6 +128,12 @@ impl Trouble {
         };
         let strength = *world.chance.pick(&[2_000, 20_000, 100_000, 300_000]);
         let moment = Span(world.chance.between(500, 50_000));
+        if world.verbose {
+            println!(
+                "{:.6} {kind:?}: host {host}, other {other}, {scope:?}, for {long}",
+                world.now.0 as f64 / 1e6
+            );
+        }
         match kind {
             Fault::Loss => self.weather(world, Weather::Loss(strength), scope, long),
             Fault::Burst => self.weather(world, Weather::Burst(strength / 10, moment), scope, long),

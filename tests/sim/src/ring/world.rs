@@ -78,6 +78,8 @@ pub struct World {
     pub chance: Chance,
     /// Datagrams carried.
     pub datagrams: u64,
+    /// Prints what the rings log.
+    pub verbose: bool,
     events: BinaryHeap<Reverse<(Instant, u64, Event)>>,
     order: u64,
     config: Config,
@@ -127,6 +129,7 @@ impl World {
             checker: Checker::new(settings.hosts, settings.token),
             chance: Chance::new(seed),
             datagrams: 0,
+            verbose: false,
             events: BinaryHeap::new(),
             order: 0,
             config: config(&settings),
@@ -277,6 +280,9 @@ impl World {
                     }
                 }
                 output => {
+                    if self.verbose {
+                        self.print(host, &output);
+                    }
                     left |= matches!(output, Output::Left(_));
                     self.checker.observe(host, self.now, &output);
                 }
@@ -288,6 +294,24 @@ impl World {
             return;
         }
         self.arm(host);
+    }
+
+    fn print(&self, host: Host, output: &Output) {
+        let at = self.now.0 as f64 / 1e6;
+        match output {
+            Output::Log(event) => println!("{at:.6} node {}: {event}", host + 1),
+            Output::View(view) => {
+                let members: Vec<u32> = view.members.iter().map(|m| m.id.0).collect();
+                let (kind, quorate) = (view.kind, view.quorum.quorate);
+                println!(
+                    "{at:.6} node {}: {kind:?} view {} {members:?} quorate {quorate}",
+                    host + 1,
+                    view.ring
+                );
+            }
+            Output::Left(why) => println!("{at:.6} node {}: left {why:?}", host + 1),
+            _ => {}
+        }
     }
 
     fn arm(&mut self, host: Host) {
