@@ -230,76 +230,55 @@ impl ResourceHistory {
     }
 }
 
-const OPERATION: [&str; 24] = [
-    "id",
-    "operation_key",
-    "operation",
-    "crm-debug-origin",
-    "crm_feature_set",
-    "transition-key",
-    "transition-magic",
-    "exit-reason",
-    "on_node",
-    "call-id",
-    "rc-code",
-    "op-status",
-    "interval",
-    "last-rc-change",
-    "exec-time",
-    "queue-time",
-    "op-digest",
-    "op-force-restart",
-    "op-restart-digest",
-    "op-secure-params",
-    "op-secure-digest",
-    "migrate_source",
-    "migrate_target",
-    "last-run",
-];
-
 /// Stands for an op-status or rc-code that is missing or not a number; such an entry is ignored.
 const INVALID: i32 = -99;
 
 impl OperationRecord {
     /// Reads an `lrm_rsc_op` element.
     pub fn from_xml(element: Element<'_>) -> OperationRecord {
-        let number = |name: &str, missing: i32| -> i32 {
-            match element.attr(name) {
-                None => missing,
-                Some(text) => {
-                    parse_leading_integer(text).and_then(|value| i32::try_from(value).ok()).unwrap_or(INVALID)
-                }
-            }
-        };
-        let time = |name: &str| integer(element, name).and_then(|value| u64::try_from(value).ok());
-        OperationRecord {
-            id: element.attr("id").unwrap_or_default().to_owned(),
-            operation_key: owned(element.attr("operation_key")),
-            operation: element.attr("operation").unwrap_or_default().to_owned(),
-            origin: owned(element.attr("crm-debug-origin")),
-            feature_set: owned(element.attr("crm_feature_set")),
-            transition_key: owned(element.attr("transition-key")),
-            transition_magic: owned(element.attr("transition-magic")),
-            exit_reason: owned(element.attr("exit-reason")),
-            on_node: owned(element.attr("on_node")),
-            call_id: number("call-id", -1),
-            rc_code: number("rc-code", INVALID),
-            op_status: number("op-status", INVALID),
-            interval_ms: integer(element, "interval")
-                .and_then(|value| u32::try_from(value).ok())
-                .unwrap_or(0),
-            last_rc_change: integer(element, "last-rc-change"),
-            exec_time_ms: time("exec-time"),
-            queue_time_ms: time("queue-time"),
-            op_digest: owned(element.attr("op-digest")),
-            op_force_restart: owned(element.attr("op-force-restart")),
-            op_restart_digest: owned(element.attr("op-restart-digest")),
-            op_secure_params: owned(element.attr("op-secure-params")),
-            op_secure_digest: owned(element.attr("op-secure-digest")),
-            migrate_source: owned(element.attr("migrate_source")),
-            migrate_target: owned(element.attr("migrate_target")),
-            other: others(element, &OPERATION),
+        fn number(text: &str) -> i32 {
+            parse_leading_integer(text).and_then(|value| i32::try_from(value).ok()).unwrap_or(INVALID)
         }
+        fn time(text: &str) -> Option<u64> {
+            parse_leading_integer(text).and_then(|value| u64::try_from(value).ok())
+        }
+        let mut record =
+            OperationRecord { call_id: -1, rc_code: INVALID, op_status: INVALID, ..OperationRecord::default() };
+        // One look at every attribute: a large status has millions of them.
+        for (name, value) in element.attrs() {
+            let text = || Some(value.to_owned());
+            match name {
+                "id" => record.id = value.to_owned(),
+                "operation_key" => record.operation_key = text(),
+                "operation" => record.operation = value.to_owned(),
+                "crm-debug-origin" => record.origin = text(),
+                "crm_feature_set" => record.feature_set = text(),
+                "transition-key" => record.transition_key = text(),
+                "transition-magic" => record.transition_magic = text(),
+                "exit-reason" => record.exit_reason = text(),
+                "on_node" => record.on_node = text(),
+                "call-id" => record.call_id = number(value),
+                "rc-code" => record.rc_code = number(value),
+                "op-status" => record.op_status = number(value),
+                "interval" => {
+                    record.interval_ms = time(value).and_then(|value| u32::try_from(value).ok()).unwrap_or(0);
+                }
+                "last-rc-change" => record.last_rc_change = parse_leading_integer(value),
+                "exec-time" => record.exec_time_ms = time(value),
+                "queue-time" => record.queue_time_ms = time(value),
+                "op-digest" => record.op_digest = text(),
+                "op-force-restart" => record.op_force_restart = text(),
+                "op-restart-digest" => record.op_restart_digest = text(),
+                "op-secure-params" => record.op_secure_params = text(),
+                "op-secure-digest" => record.op_secure_digest = text(),
+                "migrate_source" => record.migrate_source = text(),
+                "migrate_target" => record.migrate_target = text(),
+                // Once written beside last-rc-change, with the same value.
+                "last-run" => {}
+                _ => record.other.push((name.to_owned(), value.to_owned())),
+            }
+        }
+        record
     }
 
     /// Appends an `lrm_rsc_op` element.
