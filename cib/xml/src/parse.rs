@@ -423,7 +423,13 @@ impl<'a> Parser<'a> {
         if rest.is_empty() {
             return self.fail(self.bytes.len(), Why::UnexpectedEnd(expected));
         }
-        let end = rest.find(|c: char| !is_name_character(c)).unwrap_or(rest.len());
+        let plain = rest.bytes().take_while(|byte| is_plain_name_byte(*byte)).count();
+        let end = match rest.as_bytes().get(plain) {
+            Some(byte) if !byte.is_ascii() => {
+                rest.find(|c: char| !is_name_character(c)).unwrap_or(rest.len())
+            }
+            Some(_) | None => plain,
+        };
         let name = &rest[..end];
         if name.is_empty() || name.starts_with(|c: char| !is_name_start(c)) {
             return self.fail(at, Why::Expected(expected));
@@ -455,6 +461,11 @@ pub fn is_name_start(c: char) -> bool {
         | '\u{f8}'..='\u{2ff}' | '\u{370}'..='\u{37d}' | '\u{37f}'..='\u{1fff}' | '\u{200c}'..='\u{200d}'
         | '\u{2070}'..='\u{218f}' | '\u{2c00}'..='\u{2fef}' | '\u{3001}'..='\u{d7ff}'
         | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fffd}' | '\u{10000}'..='\u{effff}')
+}
+
+/// Name characters that are one byte long; nearly all that occur.
+fn is_plain_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':')
 }
 
 /// Whether a name may contain this character (XML 1.0, production 4a).
