@@ -34,7 +34,7 @@ impl NodeFolders {
             ("HOLDFAST_LOG_DIR", self.base.join("log")),
             ("HOLDFAST_PACEMAKER_DIR", self.base.join("pacemaker")),
             ("HOLDFAST_AGENT_DIR", root.join("agents")),
-            ("HA_RSCTMP", self.base.join("run/resource-agents")),
+            ("HA_RSCTMP", self.base.join("run/agents")),
         ]
     }
 
@@ -72,7 +72,7 @@ impl Scratch {
             ("resource.d", "webserver", WEB),
             ("resource.d", "queue", SERVICE),
             ("resource.d", "mailer", SERVICE),
-            ("fence", "fence_demo", "#!/bin/sh\nexec \"@EXE@\" demo fence\n"),
+            ("sbin", "fence_demo", "#!/bin/sh\nexec \"@EXE@\" demo fence\n"),
         ] {
             let folder = agents.join(folder);
             std::fs::create_dir_all(&folder)?;
@@ -84,7 +84,7 @@ impl Scratch {
         }
         for node in NODES {
             let folders = scratch.node(node);
-            for sub in ["etc", "state", "run/resource-agents", "log", "pacemaker/cib", "pacemaker/pengine"] {
+            for sub in ["etc", "state", "run/agents", "log", "pacemaker/cib", "pacemaker/pengine"] {
                 std::fs::create_dir_all(folders.base.join(sub))?;
             }
         }

@@ -122,7 +122,7 @@ impl Stage {
         // What a machine forgets when its power goes.
         let run = folders.base.join("run");
         let _ = std::fs::remove_dir_all(&run);
-        std::fs::create_dir_all(run.join("resource-agents"))?;
+        std::fs::create_dir_all(run.join("agents"))?;
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -278,8 +278,7 @@ impl Stage {
                             table.lines().any(|line| line.trim_start_matches([' ', '|', '-', '+']) == wanted)
                         }),
                     Kind::Loopback => {
-                        let pid =
-                            self.scratch.node(NODES[*index]).base.join("run/resource-agents/webserver.pid");
+                        let pid = self.scratch.node(NODES[*index]).base.join("run/agents/webserver.pid");
                         std::fs::read_to_string(pid)
                             .is_ok_and(|pid| std::path::Path::new(&format!("/proc/{}", pid.trim())).exists())
                     }
