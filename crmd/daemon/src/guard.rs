@@ -15,6 +15,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
+use crate::log::Log;
 use crate::notify;
 use crate::paths::Paths;
 use crate::sys;
@@ -38,9 +39,32 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks at watchdog and daemon.
 const TICK: Duration = Duration::from_millis(500);
 
+/// Where the guard's process id is written, for init scripts.
+#[must_use]
+pub fn pid_file(paths: &Paths) -> PathBuf {
+    paths.run.join("guard.pid")
+}
+
 /// Runs the guard to its end; the result is the exit status of the process.
 #[must_use]
 pub fn run(paths: &Paths, config: Option<&PathBuf>) -> i32 {
+    Log::start().also(&paths.log.join("holdfast.log"));
+    let written = std::fs::create_dir_all(&paths.run)
+        .and_then(|()| std::fs::write(pid_file(paths), format!("{}\n", std::process::id())));
+    if let Err(error) = written {
+        warn!("{}: {error}", pid_file(paths).display());
+    }
+    let status = run_guarded(paths, config);
+    // A second guard may have put its own there by now.
+    let ours = std::fs::read_to_string(pid_file(paths))
+        .is_ok_and(|text| text.trim() == std::process::id().to_string());
+    if ours {
+        let _ = std::fs::remove_file(pid_file(paths));
+    }
+    status
+}
+
+fn run_guarded(paths: &Paths, config: Option<&PathBuf>) -> i32 {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -62,6 +62,14 @@ impl Log {
             .flatten();
     }
 
+    /// Writes into this file too, for a process that reads no configuration.
+    pub fn also(&self, path: &Path) {
+        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        "guard".clone_into(&mut sinks.node);
+        sinks.files.push((path.to_owned(), None, Level::INFO));
+        sinks.reopen();
+    }
+
     /// Opens the files again, after a rotation.
     pub fn reopen(&self) {
         self.sinks.lock().unwrap_or_else(PoisonError::into_inner).reopen();

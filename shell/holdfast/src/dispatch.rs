@@ -5,6 +5,7 @@ use crate::bench;
 use crate::demo;
 use crate::install;
 use crate::ring;
+use crate::service;
 use crate::wrap;
 
 /// Exit status of a wrong call (`EX_USAGE` of sysexits.h).
@@ -22,6 +23,8 @@ pub enum Kind {
     Service,
     /// A command of the old stack, called by its own name: gets a link.
     Tool,
+    /// The service by an old name, as an init script: `--system` links it there.
+    Init,
     /// Something only Holdfast has: `holdfast WORD`.
     Own,
 }
@@ -46,7 +49,7 @@ const fn command(
     Command { name, also, kind, summary, run }
 }
 
-use Kind::{Own, Service, Tool};
+use Kind::{Init, Own, Service, Tool};
 
 /// Every command, in the order of the help. Sorted by kind, then by name.
 #[rustfmt::skip] // one line a command
@@ -70,6 +73,8 @@ pub static TABLE: &[Command] = &[
     command(Tool, "corosync-quorumtool", &[], "votes and quorum", holdfast_tools::corosync_quorumtool::run),
     command(Tool, "cibadmin", &[], "query and change the configuration as XML", holdfast_tools::cibadmin::run),
     command(Tool, "crm_diff", &[], "compare configurations, apply differences", holdfast_tools::crm_diff::run),
+    // The service by the names of its init scripts; `install-links --system` makes those links.
+    command(Init, "corosync", &["heartbeat", "pacemaker"], "start, stop, status of the service, as init scripts did", service::run),
     // Our own.
     command(Own, "bench", &[], "measure the ring on this machine", bench::run),
     command(Own, "demo", &[], "show a real cluster on this machine losing a node and recovering", demo::run),
@@ -94,6 +99,12 @@ pub fn run(mut words: Vec<String>) -> i32 {
     {
         words[0] = base;
         return start(command, words);
+    }
+    // A link below OCF_ROOT/resource.d: provider and type are in its path.
+    if let Some((provider, kind)) = agent_link(called) {
+        let mut call = vec!["ocf".to_owned(), provider, kind];
+        call.extend(words.drain(1..));
+        return holdfast_agent_stock::run(call);
     }
     if words.is_empty() {
         words.push(base);
@@ -121,10 +132,17 @@ pub fn run(mut words: Vec<String>) -> i32 {
     }
 }
 
+fn agent_link(path: &str) -> Option<(String, String)> {
+    let mut parts = path.rsplit('/');
+    let (kind, provider, folder) = (parts.next()?, parts.next()?, parts.next()?);
+    (folder == "resource.d" && holdfast_agent_stock::find(provider, kind).is_some())
+        .then(|| (provider.to_owned(), kind.to_owned()))
+}
+
 fn start(command: &Command, words: Vec<String>) -> i32 {
     match command.kind {
         // A tool whose reader went away (`crm_mon | head`) ends silently, as every Unix filter does.
-        Kind::Tool | Kind::Own => holdfast_daemon::sys::die_on_closed_pipe(),
+        Kind::Tool | Kind::Init | Kind::Own => holdfast_daemon::sys::die_on_closed_pipe(),
         Kind::Service => {}
     }
     (command.run)(words)
@@ -152,9 +170,12 @@ fn help() -> String {
          Usage: holdfast COMMAND [ARGUMENT]...\n       \
          COMMAND [ARGUMENT]...          (after `holdfast install-links DIR`)\n",
     );
-    for (kind, heading) in
-        [(Kind::Service, "Services"), (Kind::Tool, "Tools"), (Kind::Own, "Holdfast's own commands")]
-    {
+    for (kind, heading) in [
+        (Kind::Service, "Services"),
+        (Kind::Init, "Init scripts"),
+        (Kind::Tool, "Tools"),
+        (Kind::Own, "Holdfast's own commands"),
+    ] {
         let commands: Vec<&Command> = TABLE.iter().filter(|command| command.kind == kind).collect();
         if commands.is_empty() {
             continue;
@@ -194,7 +215,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub fn link_names() -> impl Iterator<Item = &'static str> {
     TABLE
         .iter()
-        .filter(|command| command.kind != Kind::Own)
+        .filter(|command| matches!(command.kind, Kind::Service | Kind::Tool))
         .flat_map(|command| std::iter::once(command.name).chain(command.also.iter().copied()))
         .filter(|name| !matches!(*name, "daemon" | "ring"))
 }
@@ -243,6 +264,15 @@ mod tests {
         check("install-link", "`holdfast install-links`");
         check("install-lniks", "`holdfast install-links`");
         check("zzzzzzzzzz", "holdfast --help");
+    }
+
+    #[test]
+    fn links_below_resource_d_are_agents() {
+        let check = |path: &str, expected: bool| assert_eq!(agent_link(path).is_some(), expected, "{path}");
+        check("/usr/lib/ocf/resource.d/heartbeat/IPaddr2", true);
+        check("/usr/lib/ocf/resource.d/heartbeat/nosuch", false);
+        check("/usr/sbin/ping", false);
+        check("ping", false);
     }
 
     #[test]
