@@ -75,6 +75,7 @@ pub static TABLE: &[Command] = &[
     command(Tool, "crm_diff", &[], "compare configurations, apply differences", holdfast_tools::crm_diff::run),
     // The service by the names of its init scripts; `install-links --system` makes those links.
     command(Init, "corosync", &["heartbeat", "pacemaker"], "start, stop, status of the service, as init scripts did", service::run),
+    command(Tool, "crm_mon", &["crm_mon.cgi"], "show the state of the cluster", holdfast_tools::crm_mon::run),
     // Our own.
     command(Own, "bench", &[], "measure the ring on this machine", bench::run),
     command(Own, "demo", &[], "show a real cluster on this machine losing a node and recovering", demo::run),

@@ -11,6 +11,7 @@ pub mod corosync_keygen;
 pub mod corosync_quorumtool;
 pub mod corosync_support;
 pub mod crm_diff;
+pub mod crm_mon;
 pub mod exit;
 pub mod crm_simulate;
 pub mod haresources2cib;
