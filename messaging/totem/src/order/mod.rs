@@ -103,6 +103,11 @@ impl Order {
         self.stuck
     }
 
+    /// The ring is installed here: rest is counted from now on, because others still wait for the token.
+    pub fn begin_work(&mut self) {
+        self.idle = 0;
+    }
+
     /// Nothing went on at the last visit: the token is about to be parked, or is.
     pub fn is_quiet(&self) -> bool {
         self.idle > 0

@@ -175,7 +175,9 @@ impl Ring {
         }
         recovery.announcing = None;
         let members = u16::try_from(recovery.order.seats.len()).unwrap_or(u16::MAX);
-        if token.recovered >= members {
+        // After one full count everybody has everything and knows nothing of it; on the next rotation each takes the
+        // obligation to deliver what its companions may deliver; only then may the first one install the ring.
+        if token.recovered >= members.saturating_mul(2) {
             if !recovery.finished {
                 // We were not among those who counted: start over rather than install a ring with holes.
                 return self.gather(crate::log::GatherReason::Stalled);
@@ -209,8 +211,7 @@ impl Ring {
         let finished = received && recovery.queue.is_empty() && visit.fresh.is_empty();
         recovery.finished = finished;
         token.recovered = if finished { token.recovered.saturating_add(1) } else { 0 };
-        if finished {
-            // Others may install the ring because of this token, and deliver what we have told them we have.
+        if finished && token.recovered > members {
             for node in &recovery.companions {
                 if !self.order.obligations.contains(node) {
                     self.order.obligations.push(*node);
@@ -268,6 +269,7 @@ impl Ring {
         let old_ids: Vec<NodeId> =
             if self.order.ring.seq == 0 { Vec::new() } else { self.order.ids().collect() };
         self.order = new;
+        self.order.begin_work();
         self.phase = Phase::Operational;
         self.packer.restart();
         self.stats.rings_formed += 1;

@@ -309,6 +309,11 @@ impl World {
                     view.ring
                 );
             }
+            Output::Deliver(m) => {
+                let tag = Tag::read(&m.payload);
+                let (ring, seq, size) = (m.ring, m.seq, m.payload.len());
+                println!("{at:.6} node {}: delivers {tag:?} of {size} bytes, {ring} frame {seq}", host + 1);
+            }
             Output::Left(why) => println!("{at:.6} node {}: left {why:?}", host + 1),
             _ => {}
         }
