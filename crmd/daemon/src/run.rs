@@ -9,7 +9,7 @@ use std::time::Duration;
 use holdfast_agent_protocol::Machine;
 use holdfast_core::{ConfiguredNode, Identity, Node, Recovered, Settings};
 use holdfast_node::admin::Admin;
-use holdfast_node::config::{Allowed as AllowedEntry, CorosyncConf};
+use holdfast_node::config::{Allowed as AllowedEntry, CorosyncConf, Severity};
 use holdfast_node::load::{Loaded, load};
 use holdfast_node::{RingThread, lines, machine, thread};
 use holdfast_totem::NodeId;
@@ -96,7 +96,10 @@ async fn start(paths: &Paths, guarded: bool, log: Log) -> Result<End, StartError
         info!(subsystem = line.subsystem, "{}", line.text);
     }
     for finding in &loaded.findings {
-        warn!("{finding}");
+        match finding.severity {
+            Severity::Note => info!("{finding}"),
+            Severity::Warning | Severity::Error => warn!("{finding}"),
+        }
     }
     let lifeline = Lifeline::new(guarded);
     let token = Duration::from_millis(u64::from(conf.timings.token));
@@ -121,7 +124,7 @@ async fn node(
     log: Log,
 ) -> Result<End, StartError> {
     let file = paths.config.join("corosync.conf");
-    let ring_settings = thread::Settings::from_conf(&conf, &paths.state)?;
+    let ring_settings = thread::Settings::from_conf(&conf, &paths.state)?.serving_groups(&paths.run, &conf);
     let ring_state = ring_settings.state_dir.clone();
     let identity = Identity {
         id: NodeId(conf.local_id),

@@ -5,6 +5,7 @@ use crate::bench;
 use crate::demo;
 use crate::install;
 use crate::ring;
+use crate::start;
 use crate::service;
 use crate::wrap;
 
@@ -65,6 +66,7 @@ pub static TABLE: &[Command] = &[
         "turn the configuration of a heartbeat cluster into ours",
         holdfast_tools::haresources2cib::run,
     ),
+    command(Tool, "corosync", &[], "check the configuration (-t), or start the node", start::corosync),
     command(Tool, "corosync-cfgtool", &[], "links of the ring, reload, kill, shutdown", holdfast_tools::corosync_cfgtool::run),
     command(Tool, "corosync-cmapctl", &[], "configuration and counters of the ring as keys", holdfast_tools::corosync_cmapctl::run),
     command(Tool, "corosync-cpgtool", &[], "process groups and their members", holdfast_tools::corosync_cpgtool::run),

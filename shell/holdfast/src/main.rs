@@ -6,6 +6,7 @@ mod demo;
 mod dispatch;
 mod install;
 mod ring;
+mod start;
 mod service;
 mod wrap;
 

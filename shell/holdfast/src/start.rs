@@ -1,0 +1,55 @@
+//! `corosync`: by this name old scripts start a node. Checks are the tool's, running is the daemon's.
+
+use holdfast_tools::corosync::{Call, call};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A node that cannot start says so within this time.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs the command; the first word is its name.
+pub fn corosync(words: Vec<String>) -> i32 {
+    match call(&words) {
+        Call::Done(status) => status,
+        Call::Start { config_dir, foreground: true } => {
+            let folder = config_dir.display().to_string();
+            holdfast_daemon::command::run(vec!["daemon".to_owned(), "--config".to_owned(), folder])
+        }
+        Call::Start { config_dir, foreground: false } => background(&config_dir),
+    }
+}
+
+/// Starts the daemon in a session of its own and watches its first moments.
+fn background(config_dir: &Path) -> i32 {
+    let executable = match std::env::current_exe() {
+        Ok(executable) => executable,
+        Err(error) => {
+            eprintln!("corosync: cannot find this program: {error}");
+            return 1;
+        }
+    };
+    let started = Command::new(executable)
+        .args(["daemon", "--config"])
+        .arg(config_dir)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn();
+    let mut child = match started {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("corosync: cannot start the daemon: {error}");
+            return 1;
+        }
+    };
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        if let Ok(Some(status)) = child.try_wait() {
+            return status.code().unwrap_or(1);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    0
+}
