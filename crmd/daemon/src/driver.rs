@@ -209,6 +209,8 @@ impl Driver {
             Event::Log(event) => match event.severity() {
                 RingSeverity::Error => error!(subsystem = "TOTEM", "{event}"),
                 RingSeverity::Warn => warn!(subsystem = "TOTEM", "{event}"),
+                // The view that follows says the same.
+                RingSeverity::Info if matches!(event, holdfast_totem::log::Event::Formed { .. }) => {}
                 RingSeverity::Info => info!(subsystem = "TOTEM", "{event}"),
                 RingSeverity::Debug => debug!(subsystem = "TOTEM", "{event}"),
             },
