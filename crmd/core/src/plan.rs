@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use holdfast_api::cib::Version;
 use holdfast_model::{Cib, Status};
+use holdfast_scheduler::facts;
 use holdfast_scheduler::graph::TransitionGraph;
-use holdfast_scheduler::schedule::SummaryLine;
+use holdfast_scheduler::schedule::{Settings, SummaryLine, schedule_facts};
 use holdfast_xml::Document;
 
 /// Everything that a plan depends on.
@@ -64,4 +65,15 @@ pub struct Plan {
     pub summary: Vec<SummaryLine>,
     /// What was wrong with the configuration.
     pub problems: Vec<String>,
+}
+
+/// Plans for a snapshot.
+#[must_use]
+pub fn make(snapshot: &Snapshot) -> Planned {
+    let cib = snapshot.cib();
+    let facts = facts::unpack(&cib, snapshot.now);
+    let transition_id = u32::try_from(snapshot.transition).unwrap_or(u32::MAX);
+    let schedule = schedule_facts(&facts, Settings { transition_id, ..Settings::default() });
+    let plan = Plan { graph: schedule.graph, summary: schedule.summary, problems: schedule.problems };
+    Planned { number: snapshot.number, result: Ok(plan) }
 }

@@ -46,7 +46,7 @@ impl Planner {
 
 /// A panic while planning must not take the node down: the cluster keeps what it has, and the log says why.
 fn plan(snapshot: &Snapshot) -> Planned {
-    catch_unwind(AssertUnwindSafe(|| make(snapshot))).unwrap_or_else(|panic| {
+    catch_unwind(AssertUnwindSafe(|| holdfast_core::plan::make(snapshot))).unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<&str>()
             .map(|text| (*text).to_owned())
@@ -54,8 +54,4 @@ fn plan(snapshot: &Snapshot) -> Planned {
             .unwrap_or_else(|| "unknown".to_owned());
         Planned { number: snapshot.number, result: Err(format!("the scheduler panicked: {text}")) }
     })
-}
-
-fn make(snapshot: &Snapshot) -> Planned {
-    Planned { number: snapshot.number, result: Err("the scheduler is not part of this build".to_owned()) }
 }
