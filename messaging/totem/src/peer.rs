@@ -83,8 +83,16 @@ pub struct Path {
     pub link: u8,
     /// Priority in passive mode.
     pub priority: u8,
-    /// Largest datagram.
+    /// Largest datagram that gets through, as far as known.
     pub datagram: u16,
+    /// Largest datagram that the configuration allows.
+    pub allowed: u16,
+    /// Probes without an answer.
+    pub missed: u32,
+    /// When to probe next, and when to try a larger size.
+    pub probe_at: Option<Instant>,
+    /// See `probe_at`.
+    pub raise_at: Option<Instant>,
     /// Where to send.
     pub address: Option<SocketAddr>,
     /// Last authentic datagram on this link.
@@ -144,26 +152,33 @@ pub struct Peer {
     pub timeouts_reported: bool,
 }
 
-/// A control message that comes in pieces; one at a time.
+/// Split messages of one peer that are taken at a time.
+const MESSAGES: usize = 8;
+
+/// Messages that come in pieces; the oldest unfinished one makes room for a new one.
 #[derive(Debug, Default)]
 pub struct Parts {
-    number: u32,
-    pieces: Vec<Option<Vec<u8>>>,
+    messages: Vec<(u32, Vec<Option<Vec<u8>>>)>,
 }
 
 impl Parts {
     /// Takes a piece; the whole message when it was the last one missing.
     pub fn take(&mut self, part: Part<'_>) -> Option<Vec<u8>> {
         let count = usize::from(part.count.min(MAX_PARTS));
-        if part.number != self.number || self.pieces.len() != count {
-            self.number = part.number;
-            self.pieces = vec![None; count];
-        }
-        *self.pieces.get_mut(usize::from(part.index))? = Some(part.bytes.to_vec());
-        if self.pieces.iter().any(Option::is_none) {
+        let known = self.messages.iter().position(|(n, pieces)| *n == part.number && pieces.len() == count);
+        let place = known.unwrap_or_else(|| {
+            if self.messages.len() >= MESSAGES {
+                self.messages.remove(0);
+            }
+            self.messages.push((part.number, vec![None; count]));
+            self.messages.len() - 1
+        });
+        let pieces = &mut self.messages[place].1;
+        *pieces.get_mut(usize::from(part.index))? = Some(part.bytes.to_vec());
+        if pieces.iter().any(Option::is_none) {
             return None;
         }
-        Some(std::mem::take(&mut self.pieces).into_iter().flatten().flatten().collect())
+        Some(self.messages.remove(place).1.into_iter().flatten().flatten().collect())
     }
 }
 
@@ -174,12 +189,57 @@ impl Session {
     }
 }
 
+/// Datagram sizes that are tried when the configured one does not get through.
+const SIZES: [u16; 6] = [8_900, 1_452, 1_392, 1_232, 980, SMALLEST];
+/// Every path is taken to let this through.
+pub const SMALLEST: u16 = 548;
+
 impl Path {
+    /// What to probe now, if anything. Three probes without an answer mean that this size does not get through; a
+    /// larger one is tried now and then.
+    pub fn probe(&mut self, now: Instant, every: Span) -> Option<u16> {
+        if !self.up || self.probe_at.is_some_and(|at| at > now) {
+            return None;
+        }
+        if self.missed >= 3 {
+            self.missed = 0;
+            let lower = SIZES.into_iter().find(|s| *s < self.datagram);
+            self.datagram = lower.unwrap_or(self.datagram);
+            self.raise_at = Some(now + Span::secs(30));
+        }
+        self.missed += 1;
+        // The next probe comes soon while there is no answer.
+        self.probe_at = Some(now + every);
+        if self.raise_at.is_some_and(|at| at <= now) && self.datagram < self.allowed {
+            self.raise_at = Some(now + Span::secs(30));
+            self.missed = self.missed.saturating_sub(1);
+            let larger = SIZES.into_iter().rev().find(|s| *s > self.datagram);
+            return Some(larger.unwrap_or(self.allowed).min(self.allowed));
+        }
+        Some(self.datagram)
+    }
+
+    /// A probe got through.
+    pub fn probed(&mut self, now: Instant, size: u16) {
+        if size >= self.datagram && size <= self.allowed {
+            if size > self.datagram {
+                self.raise_at = Some(now + Span::millis(500));
+            }
+            self.datagram = size;
+            self.missed = 0;
+            self.probe_at = Some(now + Span::secs(2));
+        }
+    }
+
     fn new(link: &LinkConfig, address: Option<SocketAddr>, timeout: Span) -> Self {
         Self {
             link: link.number,
             priority: link.priority,
             datagram: link.datagram,
+            allowed: link.datagram,
+            missed: 0,
+            probe_at: None,
+            raise_at: None,
             address,
             heard_at: None,
             peer_hears: false,
@@ -248,8 +308,9 @@ impl Peer {
         let old = std::mem::replace(&mut self.paths, fresh.paths);
         for path in &mut self.paths {
             if let Some(known) = old.iter().find(|p| p.link == path.link && p.address == path.address) {
-                let (priority, datagram, timeout) = (path.priority, path.datagram, path.timeout);
-                *path = Path { priority, datagram, timeout, ..known.clone() };
+                let (priority, allowed, timeout) = (path.priority, path.allowed, path.timeout);
+                let datagram = known.datagram.min(allowed);
+                *path = Path { priority, datagram, allowed, timeout, ..known.clone() };
             }
         }
     }

@@ -43,6 +43,8 @@ pub struct Order {
     personal: u32,
     idle: u32,
     stuck: u32,
+    stale: u32,
+    seen: (u64, u64),
     assemblies: Vec<Assembly>,
 }
 
@@ -68,6 +70,8 @@ impl Order {
             personal: 64,
             idle: 0,
             stuck: 0,
+            stale: 0,
+            seen: (start, start),
             assemblies,
         }
     }

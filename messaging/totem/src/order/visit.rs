@@ -28,6 +28,8 @@ pub struct Visit {
     pub fresh: Vec<u64>,
     /// The token may be parked here.
     pub park: bool,
+    /// Frames are asked for again and again in vain: there is no hurry.
+    pub slow: bool,
 }
 
 impl Order {
@@ -49,6 +51,11 @@ impl Order {
         self.store.release(self.safe.min(self.delivered));
         let quiet =
             !first && token.seq == self.sent_seq && token.aru == token.seq && self.sent_aru == token.seq;
+
+        let same = self.seen == (token.seq, token.aru) && !token.requests.is_empty();
+        self.seen = (token.seq, token.aru);
+        self.stale = if same { self.stale.saturating_add(1) } else { 0 };
+        visit.slow = self.stale >= 4 && self.ring.representative == self.me;
 
         token.sent = token.sent.saturating_sub(self.sent_frames);
         token.backlog = token.backlog.saturating_sub(self.sent_backlog).saturating_add(backlog);

@@ -21,6 +21,9 @@ impl Ring {
         let failed = self.phase != Phase::Operational && self.phase != Phase::Gather;
         self.phase = Phase::Gather;
         self.gather_since = now;
+        if self.view.as_ref().is_some_and(|v| v.quorum.quorate) {
+            self.idle_since.get_or_insert(now);
+        }
         self.form = None;
         // What recovery brought stays with the old ring's frames; only the unfinished ring goes.
         self.recovery = None;

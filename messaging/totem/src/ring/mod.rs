@@ -75,6 +75,8 @@ pub struct Ring {
     level: Level,
     view: Option<View>,
     quorum: Quorum,
+    /// Since when no ring is worked in, while the vote told last says quorate.
+    idle_since: Option<Instant>,
     turn: turn::TokenCare,
 
     presence_at: Instant,
@@ -82,6 +84,7 @@ pub struct Ring {
     presence_sent: Instant,
     slow_at: Instant,
     parts_sent: u32,
+    datagram_size: usize,
     unreadable: BTreeMap<std::net::SocketAddr, (u64, Instant)>,
     greetings_budget: (Instant, u32),
     leaving: Option<leave::Leaving>,
@@ -140,12 +143,14 @@ impl Ring {
             level: Level::Low,
             view: None,
             quorum: Quorum::new(&config, me, stored.expected_votes),
+            idle_since: None,
             turn: turn::TokenCare::new(now.mono),
             presence_at: now.mono,
             presence_soon: false,
             presence_sent: now.mono,
             slow_at: now.mono,
             parts_sent: 0,
+            datagram_size: 1_452,
             unreadable: BTreeMap::new(),
             greetings_budget: (now.mono, 0),
             leaving: None,
@@ -159,6 +164,7 @@ impl Ring {
             incarnation,
         };
         ring.take_members();
+        ring.find_datagram_size();
         ring.propose_at = Some(now.mono + ring.start_wait());
         if ring.config.sealing == crate::config::Sealing::Clear {
             ring.log(Event::Unsealed);
@@ -374,6 +380,7 @@ impl Ring {
             self.form_timers();
             self.token_timers();
             self.leave_timers();
+            self.doubt_quorum();
             if let Some(change) = self.quorum.due(now) {
                 self.packer.push_control(change.encode());
                 self.work_waits();
@@ -399,10 +406,27 @@ impl Ring {
             self.leave_deadline(),
             self.quorum.deadline().map(|at| (at, "last man standing")),
             progress,
+            self.doubt_deadline().map(|at| (at, "quorum")),
         ]
         .into_iter()
         .flatten()
         .min_by_key(|(at, _)| *at)
+    }
+
+    fn doubt_deadline(&self) -> Option<Instant> {
+        self.idle_since.map(|at| at + self.config.timing.token.times(2))
+    }
+
+    /// Who works in no ring for long must not believe that it may still act.
+    fn doubt_quorum(&mut self) {
+        if self.doubt_deadline().is_some_and(|at| at <= self.now.mono) {
+            self.idle_since = None;
+            let status = quorum::Status { quorate: false, total_votes: self.own_votes(), ..self.quorum() };
+            if let Some(view) = &mut self.view {
+                view.quorum = status.clone();
+            }
+            self.out.push_back(Output::Quorum(status));
+        }
     }
 
     fn tell_level(&mut self) {

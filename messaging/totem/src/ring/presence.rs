@@ -29,6 +29,7 @@ impl Ring {
         self.update_heard();
         if self.presence_at <= now {
             self.tell_presence();
+            self.probe_paths();
         }
         self.check_keys();
         let token = self.config.timing.token;

@@ -221,7 +221,11 @@ impl Ring {
         self.stats.frames_retransmitted += visit.again.len() as u64;
         let next = recovery.order.next();
         self.send_visit(&visit, true);
-        self.pass(next, token);
+        if visit.slow {
+            self.slow_down(next, token);
+        } else {
+            self.pass(next, token);
+        }
     }
 
     /// Installs the ring: views and deliveries in the order that extended virtual synchrony asks for.
@@ -271,6 +275,7 @@ impl Ring {
         self.order = new;
         self.order.begin_work();
         self.phase = Phase::Operational;
+        self.idle_since = None;
         self.packer.restart();
         self.stats.rings_formed += 1;
         self.version += 1;

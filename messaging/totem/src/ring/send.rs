@@ -4,6 +4,7 @@ use crate::bytes::Bytes;
 use crate::id::{NodeId, RingId};
 use crate::io::{Output, Send};
 use crate::order::store::Frame;
+use crate::peer::SMALLEST;
 use crate::ring::Ring;
 use crate::seal::datagram::OVERHEAD;
 use crate::wire::control::{Control, PART_HEADER, Part};
@@ -14,13 +15,18 @@ const BATCH_BYTES: usize = 60_000;
 const BATCH_DATAGRAMS: usize = 60;
 
 impl Ring {
-    fn datagram_size(&self) -> usize {
-        usize::from(self.config.links.iter().map(|l| l.datagram).min().unwrap_or(1_452)).clamp(512, 16_000)
+    /// The size that gets through to every member we hear, as far as known.
+    pub(super) fn find_datagram_size(&mut self) {
+        let token = self.config.timing.token;
+        let allowed = self.config.links.iter().map(|l| l.datagram).min().unwrap_or(1_452);
+        let heard = self.peers.iter().filter(|p| p.is_heard(self.now.mono, token));
+        let size = heard.flat_map(|p| &p.paths).filter(|p| p.up).map(|p| p.datagram).fold(allowed, u16::min);
+        self.datagram_size = usize::from(size.clamp(SMALLEST, 16_000));
     }
 
     /// Bytes for the payload of a frame, so that it still fits when recovery wraps it.
     pub(super) fn frame_room(&self) -> usize {
-        self.datagram_size() - OVERHEAD - FRAME_HEADER - WRAPPING
+        self.datagram_size - OVERHEAD - FRAME_HEADER - WRAPPING
     }
 
     /// One sealed datagram.
@@ -76,7 +82,8 @@ impl Ring {
     }
 
     fn pieces(&mut self, body: Vec<u8>) -> Vec<Vec<u8>> {
-        let room = self.datagram_size() - OVERHEAD;
+        // Forming a ring must work on any path, also before its size is known.
+        let room = usize::from(SMALLEST) - OVERHEAD;
         if body.len() <= room {
             return vec![body];
         }
@@ -109,6 +116,10 @@ impl Ring {
         let (mut segment, mut count) = (0, 0);
         for (seq, frame) in frames {
             let length = OVERHEAD + FRAME_HEADER + frame.payload.len();
+            if length > self.datagram_size {
+                self.send_frame_in_pieces(ring, members, *seq, frame);
+                continue;
+            }
             let full = batch.len() + length > BATCH_BYTES || count == BATCH_DATAGRAMS;
             // Only the last datagram of a batch may be shorter.
             if count > 0 && (full || length > segment || batch.len() != segment * count) {
@@ -128,6 +139,52 @@ impl Ring {
         }
         if count > 0 {
             self.flush_batch(members, batch, segment);
+        }
+    }
+
+    /// A frame made when larger datagrams got through.
+    fn send_frame_in_pieces(&mut self, ring: RingId, members: &[NodeId], seq: u64, frame: &Frame) {
+        let mut body = Vec::new();
+        let (kind, origin) = (frame.kind, frame.origin);
+        FrameView { kind, ring, seq, origin, payload: &frame.payload }.encode(&mut body);
+        for piece in self.pieces(body) {
+            for node in members {
+                self.send_body(*node, &piece, false);
+            }
+        }
+    }
+
+    /// Asks on every link whether datagrams of the size in use get through.
+    pub(super) fn probe_paths(&mut self) {
+        let now = self.now.mono;
+        let every = self.beat();
+        for place in 0..self.peers.len() {
+            for n in 0..self.peers[place].paths.len() {
+                let path = &mut self.peers[place].paths[n];
+                let (link, address) = (path.link, path.address);
+                if let Some(to) = address
+                    && let Some(size) = path.probe(now, every)
+                {
+                    let mut body = Vec::new();
+                    Control::Probe { size }.encode(&mut body);
+                    let bytes = Bytes::from(self.sealed(&body));
+                    self.push_send(link, to, bytes);
+                }
+            }
+        }
+        self.find_datagram_size();
+    }
+
+    /// A probe of a peer got through, or one of ours did.
+    pub(super) fn probe_came(&mut self, link: u8, node: NodeId, size: u16, answer: bool) {
+        let now = self.now.mono;
+        let Some(place) = self.peer_place(node) else { return };
+        let Some(path) = self.peers[place].path_mut(link) else { return };
+        if answer {
+            path.probed(now, size);
+            self.find_datagram_size();
+        } else if let Some(to) = path.address {
+            self.send_control_on(link, to, &Control::Probed { size });
         }
     }
 

@@ -144,7 +144,10 @@ impl Ring {
                 let part = Part::decode(body).ok()?;
                 let place = self.peer_place(node)?;
                 if let Some(whole) = self.peers[place].parts.take(part) {
-                    self.control(link, node, Control::decode(&whole).ok()?);
+                    match *whole.first()? {
+                        FRAME => self.frame(FrameView::decode(&whole).ok()?),
+                        _ => self.control(link, node, Control::decode(&whole).ok()?),
+                    }
                 }
             }
             _ => self.control(link, node, Control::decode(body).ok()?),
@@ -164,6 +167,8 @@ impl Ring {
             Control::TokenWanted { ring, hop } => self.token_wanted(node, ring, hop),
             Control::Goodbye { clean } => self.goodbye(node, clean),
             Control::Farewell => self.farewell(node),
+            Control::Probe { size } => self.probe_came(link, node, size, false),
+            Control::Probed { size } => self.probe_came(link, node, size, true),
         }
     }
 

@@ -26,6 +26,8 @@ pub(super) struct TokenCare {
     /// Smoothed time of a rotation.
     pub rotation: Span,
     visited_at: Option<Instant>,
+    /// The token waits here for a moment, because its last rotations were in vain.
+    slowed: Option<(Instant, NodeId)>,
     /// When the parked token is asked for again.
     want_at: Option<(Instant, u32)>,
 }
@@ -46,6 +48,7 @@ impl TokenCare {
             evidence_at: now,
             rotation: Span::millis(1),
             visited_at: None,
+            slowed: None,
             want_at: None,
         }
     }
@@ -110,6 +113,7 @@ impl Ring {
         }
         self.turn.evidence(now, hop);
         self.turn.parked = None;
+        self.turn.slowed = None;
         self.turn.sent = None;
         self.turn.want_at = None;
         if let Some(before) = self.turn.visited_at {
@@ -175,6 +179,9 @@ impl Ring {
             if from != self.me {
                 self.answer_token(from, ring, hop);
             }
+        } else if visit.slow {
+            let next = self.order.next();
+            self.slow_down(next, token);
         } else {
             let next = self.order.next();
             self.pass(next, token);
@@ -210,6 +217,12 @@ impl Ring {
         self.turn.sent = Some(SentToken { token, to, again_at: self.now.mono + wait, tries: 0 });
     }
 
+    /// Keeps the token for a moment.
+    pub(super) fn slow_down(&mut self, to: NodeId, token: Token) {
+        self.turn.slowed = Some((self.now.mono + SHORTEST, to));
+        self.turn.park(token);
+    }
+
     fn patience(&self, tries: u32) -> Span {
         let longest = self.config.timing.token_retransmit.max(SHORTEST);
         let first = self.turn.rotation.times(4).max(SHORTEST);
@@ -230,6 +243,9 @@ impl Ring {
     /// There is something to send: use the token if it rests here, else ask for it.
     pub(super) fn work_waits(&mut self) {
         if self.phase != Phase::Operational || self.packer.is_empty() {
+            return;
+        }
+        if self.turn.slowed.is_some() {
             return;
         }
         if let Some(token) = self.turn.parked.take() {
@@ -272,6 +288,9 @@ impl Ring {
         if self.phase != Phase::Operational || ring != self.order.ring || !self.order.has(from) {
             return;
         }
+        if self.turn.slowed.is_some() {
+            return;
+        }
         if let Some(token) = self.turn.parked.take() {
             self.turn.evidence_at = self.now.mono;
             self.pass(from, token);
@@ -293,6 +312,15 @@ impl Ring {
             self.gather(GatherReason::TokenLost);
             self.evaluate();
             return;
+        }
+        if let Some((at, to)) = self.turn.slowed
+            && at <= now
+        {
+            self.turn.slowed = None;
+            if let Some(token) = self.turn.parked.take() {
+                self.turn.evidence_at = now;
+                self.pass(to, token);
+            }
         }
         if let Some(sent) = &mut self.turn.sent
             && sent.again_at <= now
@@ -321,7 +349,8 @@ impl Ring {
         let lost = self.circulates().then(|| self.turn.evidence_at + self.config.timing.token);
         let again = self.turn.sent.as_ref().map(|s| s.again_at);
         let want = self.turn.want_at.map(|(at, _)| at);
-        [(lost, "token loss"), (again, "token again"), (want, "token wanted")]
+        let slowed = self.turn.slowed.map(|(at, _)| at);
+        [(lost, "token loss"), (slowed, "slow token"), (again, "token again"), (want, "token wanted")]
             .into_iter()
             .filter_map(|(at, why)| at.map(|at| (at, why)))
             .min_by_key(|(at, _)| *at)

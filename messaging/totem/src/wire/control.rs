@@ -3,6 +3,7 @@
 use crate::config::MAX_MEMBERS;
 use crate::id::{Incarnation, NodeId, RingId};
 use crate::quorum::Ballot;
+use crate::seal::datagram::OVERHEAD;
 use crate::wire::codec::{Malformed, Reader, Write};
 use crate::wire::presence::Presence;
 use crate::wire::{FRAME, PART, TOKEN};
@@ -94,6 +95,16 @@ pub enum Control {
         /// The last hop that I have seen.
         hop: u64,
     },
+    /// Answer if this datagram got through: it is padded to the size that is asked about.
+    Probe {
+        /// Size of the whole datagram.
+        size: u16,
+    },
+    /// A probe got through.
+    Probed {
+        /// Its size.
+        size: u16,
+    },
     /// I leave.
     Goodbye {
         /// Everything that ran here was ended in order; false = the ring gives up on a core that hangs.
@@ -113,6 +124,8 @@ const TOKEN_SEEN: u8 = 10;
 const TOKEN_WANTED: u8 = 11;
 const GOODBYE: u8 = 12;
 const FAREWELL: u8 = 13;
+const PROBE: u8 = 14;
+const PROBED: u8 = 15;
 
 fn put_nodes(out: &mut Vec<u8>, nodes: &[NodeId]) {
     out.put_count(nodes.len());
@@ -210,6 +223,16 @@ impl Control {
                 out.put_u8(PRESENCE);
                 presence.encode(out);
             }
+            Self::Probe { size } => {
+                out.put_u8(PROBE);
+                out.put_u16(*size);
+                let padding = usize::from(*size).saturating_sub(OVERHEAD + 3);
+                out.resize(out.len() + padding, 0);
+            }
+            Self::Probed { size } => {
+                out.put_u8(PROBED);
+                out.put_u16(*size);
+            }
             Self::Goodbye { clean } => {
                 out.put_u8(GOODBYE);
                 out.put_u8(u8::from(*clean));
@@ -248,6 +271,14 @@ impl Control {
                 _ => return Err(Malformed::Value),
             },
             FAREWELL => Self::Farewell,
+            PROBE => {
+                let size = reader.u16()?;
+                if OVERHEAD + 3 + reader.rest().len() != usize::from(size) {
+                    return Err(Malformed::Value);
+                }
+                Self::Probe { size }
+            }
+            PROBED => Self::Probed { size: reader.u16()? },
             FRAME | TOKEN | PART => return Err(Malformed::Value),
             _ => return Err(Malformed::Value),
         };

@@ -169,6 +169,11 @@ impl Checker {
             Output::Deliver(message) => self.delivered(host, now, message),
             Output::View(view) if view.kind == ViewKind::Transitional => self.transitional(host, now, view),
             Output::View(view) => self.regular(host, now, view),
+            Output::Quorum(status) => {
+                if let Some(view) = self.lives[host].last_mut().and_then(|l| l.view.as_mut()) {
+                    view.quorum = status.clone();
+                }
+            }
             _ => {}
         }
     }

@@ -131,6 +131,11 @@ pub fn run_with(
     world.run_until(at);
     let now = world.now;
     world.checker.check_end(now, hosts);
+    if world.verbose {
+        for ring in world.machines.iter().filter_map(|m| m.ring.as_ref()) {
+            println!("{:?} {:?}", ring.phase(), ring.statistics());
+        }
+    }
     Report {
         seed,
         violations: std::mem::take(&mut world.checker.violations),
