@@ -14,7 +14,7 @@ mod node;
 mod options;
 mod pattern;
 pub mod plan;
-mod random;
+pub mod random;
 pub mod record;
 pub mod settings;
 pub mod state;
@@ -26,7 +26,7 @@ pub use io::{
     AgentFacts, Alert, CallId, ClientId, Exit, Input, Operation, Outcome, OutcomeStatus, Output, Severity,
     Ticket,
 };
-pub use node::Node;
+pub use node::{Inspection, Node};
 pub use plan::{Plan, Planned, Snapshot};
 pub use record::{Record, Recovered};
 pub use settings::{ConfiguredNode, Identity, Settings};

@@ -117,8 +117,10 @@ pub struct Announce {
     pub attributes: Vec<Told>,
     /// My orderly end has begun: since when, in seconds.
     pub shutting_down: Option<i64>,
-    /// My clock, in seconds.
-    pub wall: i64,
+    /// Since when this daemon takes part, by its own clock, in seconds.
+    pub since: i64,
+    /// The cluster put me into maintenance.
+    pub in_maintenance: Option<bool>,
     /// Watchdog in use here.
     pub watchdog: bool,
 }

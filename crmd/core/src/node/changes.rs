@@ -61,7 +61,7 @@ impl Node {
             privileged,
             client: who.client.clone(),
             at: self.now.wall.seconds(),
-            id_seed: self.random.next(),
+            id_seed: self.random.bits(),
         };
         self.submit(Waiting::client(client, id), Some(wait), |request| {
             ClusterMessage::Change(Box::new(Change { request, ..change.clone() }))
@@ -78,7 +78,7 @@ impl Node {
             privileged: true,
             client: "holdfast".to_owned(),
             at: self.now.wall.seconds(),
-            id_seed: self.random.next(),
+            id_seed: self.random.bits(),
         };
         self.submit(Waiting::nobody(), None, |request| {
             ClusterMessage::Change(Box::new(Change { request, ..change.clone() }))

@@ -252,6 +252,15 @@ impl Node {
 
     /// The success of fencing holds for the boot that it is bound to; a daemon that came back does not matter.
     fn target_is_down(&mut self, record: &FenceRecord) {
+        if self.shared.node_by_name(&record.target).is_none() {
+            // Never seen: its entry in the configuration tells its id.
+            let Some(id) =
+                self.cib.typed().nodes.iter().find(|n| n.name == record.target).map(|n| n.id.clone())
+            else {
+                return;
+            };
+            self.shared.nodes.insert(id.clone(), crate::state::NodeEntry::named(&id, &record.target));
+        }
         let Some(node) = self.shared.node_by_name(&record.target) else { return };
         let boot = node.boot_id.map(|boot| hex(&boot));
         let id = node.id.clone();

@@ -9,6 +9,7 @@ mod deliver;
 mod fence;
 mod fence_run;
 mod housekeeping;
+mod inspect;
 mod operations;
 mod planning;
 mod queries;
@@ -21,6 +22,8 @@ use std::collections::{BTreeMap, VecDeque};
 use holdfast_api::{Event, Reply};
 use holdfast_model::status::ResourceHistory;
 use holdfast_totem::NodeId;
+
+pub use inspect::Inspection;
 
 use crate::cib::Replica;
 use crate::engine::Transition;
@@ -49,6 +52,8 @@ pub struct Node {
     id: String,
     random: Random,
     now: Now,
+    /// When this daemon started.
+    born: Now,
     outputs: VecDeque<Output>,
     membership: Membership,
     cib: Replica,
@@ -70,6 +75,8 @@ pub struct Node {
     dampening: BTreeMap<String, Instant>,
     /// When waiting for nodes never seen ends (on the decision maker).
     start_deadline: Option<Instant>,
+    /// Number of the last transition that this node began.
+    last_transition: u64,
     /// Transitions in a row that were stopped without getting anything done.
     fruitless: u32,
     /// The record that could not be written, if the last one failed.
@@ -100,6 +107,7 @@ impl Node {
             identity,
             random,
             now,
+            born: now,
             outputs: VecDeque::new(),
             membership: Membership::default(),
             cib,
@@ -117,6 +125,7 @@ impl Node {
             uuid,
             dampening: BTreeMap::new(),
             start_deadline: None,
+            last_transition: 0,
             fruitless: 0,
             disk_trouble: None,
             counters: BTreeMap::new(),

@@ -112,7 +112,7 @@ impl Node {
             status: Arc::new(self.shared.status()),
             version: self.cib.version(),
             now: self.now.wall.seconds(),
-            transition: self.shared.transition + 1,
+            transition: self.next_transition(),
             quorate: self.membership.quorate(),
             dc: self.identity.id.0,
         };
@@ -145,15 +145,20 @@ impl Node {
         }
     }
 
+    /// Our own transitions may not have come back in the order yet.
+    fn next_transition(&self) -> u64 {
+        self.shared.transition.max(self.last_transition) + 1
+    }
+
     fn begin_transition(&mut self, plan: Plan) {
         for problem in &plan.problems {
             self.log(Severity::Warn, problem.clone());
         }
-        let number = self.shared.transition + 1;
+        let number = self.next_transition();
+        self.last_transition = number;
         let recheck_by = plan.graph.recheck_by;
         self.arm_recheck(recheck_by);
         let nothing = plan.graph.synapses.is_empty();
-        self.shared.transition = number;
         self.count("transitions");
         self.log(
             if nothing { Severity::Debug } else { Severity::Info },

@@ -162,7 +162,8 @@ impl Node {
             resources: resources.into_values().collect(),
             attributes: self.shared.attributes.tell(&self.id),
             shutting_down: self.leaving.since(),
-            wall: self.now.wall.seconds(),
+            since: self.born.wall.seconds().max(1),
+            in_maintenance: self.shared.nodes.get(&self.id).and_then(|n| n.in_maintenance),
             watchdog: self.settings.watchdog,
         };
         self.say(ClusterMessage::Announce(Box::new(announce)));
@@ -346,6 +347,8 @@ impl Node {
         }
         self.take_over_members(&announces);
         self.mark_absent();
+        // Definitions without any value are not told: they must not survive on some members only.
+        self.shared.attributes.names.retain(|_, a| !a.values.is_empty());
         self.shared.idle_at = None;
         self.writes_settled();
         self.relevant("the membership changed");
@@ -364,22 +367,18 @@ impl Node {
         for (id, announce) in announces {
             let key = id.to_string();
             let name = self.name_of(*id);
-            let old = self.shared.nodes.get(&key);
-            let since = old
-                .filter(|o| o.online_since != 0 && o.boot_id == Some(announce.boot_id))
-                .map_or(announce.wall.max(1), |o| o.online_since);
             let entry = NodeEntry {
                 id: key.clone(),
                 name,
-                member_since: since,
-                online_since: since,
+                member_since: announce.since,
+                online_since: announce.since,
                 join: Join::Member,
                 expected: Expected::Member,
                 boot_id: Some(announce.boot_id),
                 left_cleanly: false,
                 remote: false,
                 fenced_at: None,
-                in_maintenance: old.and_then(|o| o.in_maintenance),
+                in_maintenance: announce.in_maintenance,
                 resources: announce.resources.iter().map(|r| (r.id.clone(), r.clone())).collect(),
             };
             self.shared.nodes.insert(key.clone(), entry);

@@ -1,0 +1,17 @@
+//! Whole nodes (ring and cluster core) in one process on virtual time: world, faults, checkers, seeds.
+//!
+//! `medium` carries ordered messages (a perfect ring, for finding faults of the core fast), `agents` is the physical
+//! truth that checkers look at, `plain` a planner of a few lines beside the real scheduler.
+
+pub mod agents;
+pub mod checks;
+pub mod disk;
+pub mod faults;
+pub mod medium;
+pub mod plain;
+pub mod run;
+pub mod scenario;
+pub mod world;
+
+#[cfg(test)]
+mod tests;
