@@ -12,7 +12,7 @@ pub mod corosync_quorumtool;
 pub mod corosync_support;
 pub mod crm_diff;
 pub mod crm_mon;
-pub mod exit;
 pub mod crm_simulate;
+pub mod exit;
 pub mod haresources2cib;
 pub mod output;

@@ -1,5 +1,6 @@
 //! One picture as text, page, XML, JSON or a single line.
 
+use holdfast_model::Level;
 use holdfast_scheduler::constraints;
 use holdfast_scheduler::facts::{self, Facts};
 use holdfast_view::list::{escape, sections_text};
@@ -31,14 +32,22 @@ pub struct Shown {
 pub fn show(source: &Source, settings: &Settings) -> Shown {
     let now = source.live.as_ref().map_or_else(local_time::now, |live| live.taken_at.div_euclid(1_000_000));
     let facts = facts::unpack(&source.cib, source.cib.header.execution_date.unwrap_or(now));
+    for problem in facts.problems.iter().filter(|problem| problem.level == Level::Error) {
+        eprintln!("error: {} {}: {}", problem.element, problem.id, problem.message);
+    }
     if settings.simple {
         return simple(&facts);
     }
     let placement = constraints::placement(&facts);
     let head = head(source, now);
     let mut show = settings.show.clone();
-    show.nodes = only(&facts, settings.node.as_deref(), |name| facts.node_named(name).is_some());
-    show.resources = only(&facts, settings.resource.as_deref(), |name| facts.rsc_named(name).is_some());
+    let node_ids = |id: &String| {
+        let node = facts.nodes.iter().find(|node| node.id == *id);
+        node.map_or_else(|| id.clone(), |node| node.name.clone())
+    };
+    show.nodes = only(&facts, settings.node.as_deref(), |name| facts.node_named(name).is_some(), node_ids);
+    let known = |name: &str| facts.rsc_named(name).is_some();
+    show.resources = only(&facts, settings.resource.as_deref(), known, String::clone);
     let picture = Picture {
         facts: &facts,
         head: &head,
@@ -195,12 +204,17 @@ fn simple(facts: &Facts<'_>) -> Shown {
 }
 
 /// The name, or the names with this tag; something that is neither matches nothing.
-fn only(facts: &Facts<'_>, name: Option<&str>, known: impl Fn(&str) -> bool) -> Only {
+fn only(
+    facts: &Facts<'_>,
+    name: Option<&str>,
+    known: impl Fn(&str) -> bool,
+    tagged_as: impl Fn(&String) -> String,
+) -> Only {
     match name {
         None | Some("*") => Only::default(),
         Some(name) if known(name) => Only::these(vec![name.to_string()]),
         Some(name) => match facts.tags.get(name) {
-            Some(tagged) if !tagged.is_empty() => Only::these(tagged.clone()),
+            Some(tagged) if !tagged.is_empty() => Only::these(tagged.iter().map(tagged_as).collect()),
             Some(_) | None => Only::these(vec![name.to_string()]),
         },
     }

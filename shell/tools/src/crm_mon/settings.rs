@@ -92,9 +92,12 @@ impl Settings {
         if called == "crm_mon.cgi" {
             (settings.format, settings.html_cgi, settings.once) = (Format::Html, true, true);
         }
-        if matches!(settings.format, Format::Xml | Format::LegacyXml | Format::Json) || settings.simple {
-            settings.once = true;
+        let for_programs = matches!(settings.format, Format::Xml | Format::LegacyXml | Format::Json);
+        if for_programs {
+            settings.show.inactive = true;
+            settings.show.timing = true;
         }
+        settings.once |= for_programs || settings.simple;
         if settings.daemonize && settings.output.is_none() && settings.agent.is_none() {
             return Err("--daemonize needs --output-to=FILE or --external-agent=FILE".into());
         }
@@ -186,6 +189,7 @@ impl Settings {
                 self.show.implicit = true;
                 self.show.failed_detail = true;
                 self.show.feature_set = true;
+                self.show.description = true;
             }
             Meaning::Description => self.show.description = true,
             Meaning::Brief => self.show.brief = true,

@@ -1,5 +1,6 @@
 //! Where the picture comes from: a document in a file, or the cluster itself.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use holdfast_api::cluster::ClusterRequest;
@@ -9,6 +10,9 @@ use holdfast_client::{ClientError, Connection};
 use holdfast_model::config::Cib;
 use holdfast_xml::Document;
 use thiserror::Error;
+
+/// Longest document read from standard input.
+const MAX_INPUT: u64 = 1 << 30;
 
 /// One picture of the cluster.
 pub struct Source {
@@ -74,13 +78,20 @@ pub fn file(given: Option<&Path>) -> Option<PathBuf> {
     Some(folder.join(format!("shadow.{}", shadow.to_string_lossy())))
 }
 
-/// Reads a document from a file.
+/// Reads a document from a file, or from standard input if it is called `-`.
 ///
 /// # Errors
 /// The file or its content.
 pub fn read(path: &Path) -> Result<Source, SourceError> {
     let wrong = |reason: String| SourceError::File { path: path.to_path_buf(), reason };
-    let text = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let text = match path.as_os_str() == "-" {
+        true => {
+            let mut text = Vec::new();
+            std::io::stdin().take(MAX_INPUT).read_to_end(&mut text).map(|_| text)
+        }
+        false => std::fs::read(path),
+    };
+    let text = text.map_err(|error| wrong(error.to_string()))?;
     let document = Document::parse_default(text).map_err(|error| wrong(error.to_string()))?;
     if document.root().name() != "cib" {
         return Err(wrong(format!("<{}> is not a cluster document; expected <cib>", document.root().name())));

@@ -1,5 +1,7 @@
 //! What was done to resources: operations and fail counts, by node.
 
+use std::collections::BTreeMap;
+
 use holdfast_model::OperationRecord;
 use holdfast_model::status::ResourceHistory;
 use holdfast_scheduler::facts::failcount::Count;
@@ -25,17 +27,37 @@ pub fn histories<'a>(
     facts: &'a Facts<'_>,
     show: &'a Show,
 ) -> impl Iterator<Item = (NodeIx, Vec<(&'a ResourceHistory, RscIx)>)> {
+    let by_name = by_history_name(facts);
     facts.cib.status.nodes.iter().enumerate().filter_map(move |(position, state)| {
         let (node, it) = facts.nodes.iter_enumerated().find(|(_, node)| node.state == Some(position))?;
         if !it.online || !show.nodes.has_node(&it.name) {
             return None;
         }
         let known = state.resources.iter().filter_map(|history| {
-            let rsc = facts.rsc_named(&history.id)?;
+            let rsc = *by_name.get(history.id.as_str())?;
             shown(facts, rsc, show).then_some((history, rsc))
         });
         Some((node, known.collect()))
     })
+}
+
+/// Resources by their name and by the name that histories use; the first in scheduling order keeps a name.
+fn by_history_name<'a>(facts: &'a Facts<'_>) -> BTreeMap<&'a str, RscIx> {
+    fn enter<'a>(facts: &'a Facts<'_>, rsc: RscIx, names: &mut BTreeMap<&'a str, RscIx>) {
+        let it = &facts.rscs[rsc];
+        names.entry(&it.id).or_insert(rsc);
+        if let Some(name) = &it.history_id {
+            names.entry(name).or_insert(rsc);
+        }
+        for &child in &it.children {
+            enter(facts, child, names);
+        }
+    }
+    let mut names = BTreeMap::new();
+    for &rsc in &facts.top {
+        enter(facts, rsc, &mut names);
+    }
+    names
 }
 
 fn shown(facts: &Facts<'_>, rsc: RscIx, show: &Show) -> bool {

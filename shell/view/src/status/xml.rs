@@ -256,8 +256,9 @@ fn add_node(builder: &mut Builder, parent: ElementIx, facts: &Facts<'_>, node: N
         builder.document.set_attr(element, "id_as_resource", &facts.rscs[launcher].id);
     }
     if show.by_node {
+        let inside = Show { resource_only: true, ..show.clone() };
         for &rsc in &it.running {
-            add_resource(builder, element, facts, rsc, show);
+            add_resource(builder, element, facts, rsc, &inside);
         }
     }
 }

@@ -132,10 +132,32 @@ impl Unpack<'_> {
         }
         self.failure(&entry, strategy, role, last_failure, on_fail);
         match entry.status {
-            ExecStatus::HardError => self.prefer(whole, node, Score::MINUS_INFINITY),
-            ExecStatus::FatalError => self.prefer_everywhere(whole, Score::MINUS_INFINITY),
+            ExecStatus::HardError => {
+                self.report_ban(whole, &entry, "on this node");
+                self.prefer(whole, node, Score::MINUS_INFINITY);
+            }
+            ExecStatus::FatalError => {
+                self.report_ban(whole, &entry, "anywhere");
+                self.prefer_everywhere(whole, Score::MINUS_INFINITY);
+            }
             _ => {}
         }
+    }
+
+    /// Tells people that a failure cannot be cured by trying again.
+    fn report_ban(&mut self, rsc: RscIx, entry: &Entry<'_>, place: &str) {
+        // That something is not installed is often intended.
+        let level = if entry.exit == rc::NOT_INSTALLED { Level::Warning } else { Level::Error };
+        let reason = entry.record.exit_reason.as_deref().filter(|reason| !reason.is_empty());
+        let message = format!(
+            "will not be started {place} again: its {} on {} failed with exit code {}{}",
+            entry.record.operation,
+            self.facts.nodes[entry.node].name,
+            entry.exit,
+            reason.map(|reason| format!(" ({reason})")).unwrap_or_default()
+        );
+        let id = self.facts.rscs[rsc].id.clone();
+        self.problem(level, "resource", &id, message);
     }
 
     /// Whether the entry is too old to matter; clears fail counts that are.
