@@ -1,0 +1,44 @@
+//! Prints how long each stage of planning takes: `bench-stages FILE...`.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use holdfast_scheduler::{assign, constraints, facts};
+use holdfast_xml::{Document, Limits};
+
+fn main() -> ExitCode {
+    for file in std::env::args().skip(1) {
+        let text = match std::fs::read(&file) {
+            Ok(text) => text,
+            Err(error) => {
+                eprintln!("{file}: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let mut last = Instant::now();
+        let mut lap = |stage: &str| {
+            let now = Instant::now();
+            println!("{stage:>10} {:9.2} ms", (now - last).as_secs_f64() * 1000.0);
+            last = now;
+        };
+        println!("{file} ({} kB)", text.len() / 1024);
+        let document = match Document::parse(&text, &Limits::default()) {
+            Ok(document) => document,
+            Err(error) => {
+                eprintln!("{file}: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        lap("parse");
+        let (cib, _) = holdfast_model::read::cib(&document);
+        lap("read");
+        let facts = facts::unpack(&cib, cib.header.execution_date.unwrap_or(1_790_000_000));
+        lap("unpack");
+        let placement = constraints::placement(&facts);
+        lap("placement");
+        let assignment = assign::assign(&facts, &placement, assign::Wanted::default());
+        lap("assign");
+        drop(assignment);
+    }
+    ExitCode::SUCCESS
+}
