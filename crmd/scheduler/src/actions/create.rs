@@ -495,5 +495,5 @@ impl Plan<'_> {
 
 /// Milliseconds of an `interval` as written; 0 if missing or malformed.
 pub(crate) fn interval_of(text: Option<&str>) -> u64 {
-    text.and_then(duration::parse_milliseconds).and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0)
+    u64::from(duration::parse_interval_ms(text))
 }

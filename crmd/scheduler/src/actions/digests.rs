@@ -4,33 +4,12 @@
 
 use super::kinds::{Key, Task, flag};
 use super::plan::Plan;
+use crate::facts::digests::{DigestChange, DigestContext};
 use crate::facts::failcount::Count;
-use crate::facts::{Flags, NodeIx, RscIx};
+use crate::facts::{Digests, Flags, NodeIx, OpRef, RscIx};
 use crate::order::{End, relation as ar};
-use holdfast_model::digest;
-use holdfast_model::rule::compare_versions;
 use holdfast_model::status::{OperationRecord, ResourceHistory};
 use std::collections::BTreeMap;
-
-/// How a history compares with the configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
-    Match,
-    /// The history does not say.
-    Unknown,
-    Mismatch,
-    /// Different in a way that a reload cannot handle.
-    Restart,
-}
-
-/// Digests of an operation as configured now.
-#[derive(Debug, Clone)]
-pub(crate) struct Digests {
-    state: Comparison,
-    all: String,
-    restart: Option<String>,
-    secure: Option<String>,
-}
 
 /// Digests of the devices that unfence nodes.
 pub(crate) struct UnfencingDigests {
@@ -42,17 +21,15 @@ pub(crate) struct UnfencingDigests {
 
 /// A definition that can be compared only after placement.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LateCheck<'f> {
+pub(crate) struct LateCheck {
     rsc: RscIx,
     node: NodeIx,
-    record: &'f OperationRecord,
+    at: OpRef,
 }
-
-type Cache = BTreeMap<(NodeIx, RscIx, String, u64), Digests>;
 
 impl<'f> Plan<'f> {
     /// Compares all histories on usable nodes with the configuration.
-    pub(crate) fn check_definitions(&mut self) -> Vec<LateCheck<'f>> {
+    pub(crate) fn check_definitions(&mut self) -> Vec<LateCheck> {
         let facts = self.facts;
         let mut by_name: BTreeMap<&str, Vec<RscIx>> = BTreeMap::new();
         for top in &facts.top {
@@ -66,15 +43,16 @@ impl<'f> Plan<'f> {
             if !data.maintenance && !available {
                 continue;
             }
-            let Some(history) = facts.cib.status.nodes.iter().find(|state| state.name == data.name) else {
+            let Some(history) = facts.cib.status.nodes.iter().position(|state| state.name == data.name)
+            else {
                 continue;
             };
-            for entry in &history.resources {
+            for (resource, entry) in facts.cib.status.nodes[history].resources.iter().enumerate() {
                 if entry.operations.is_empty() {
                     continue;
                 }
                 for rsc in by_name.get(entry.id.as_str()).into_iter().flatten().rev() {
-                    self.check_history(entry, *rsc, node, &mut late);
+                    self.check_history((history, resource), *rsc, node, &mut late);
                 }
             }
         }
@@ -94,13 +72,9 @@ impl<'f> Plan<'f> {
         }
     }
 
-    fn check_history(
-        &mut self,
-        entry: &'f ResourceHistory,
-        rsc: RscIx,
-        node: NodeIx,
-        late: &mut Vec<LateCheck<'f>>,
-    ) {
+    fn check_history(&mut self, place: (usize, usize), rsc: RscIx, node: NodeIx, late: &mut Vec<LateCheck>) {
+        let facts = self.facts;
+        let entry = &facts.cib.status.nodes[place.0].resources[place.1];
         if self.is(rsc, Flags::REMOVED) {
             if !self.is_anonymous_clone(self.top(rsc)) {
                 self.schedule_cleanup(rsc, node, false);
@@ -114,15 +88,18 @@ impl<'f> Plan<'f> {
         if !active {
             return;
         }
-        let records = sorted(entry);
+        let order = facts.sorted_history(place.0, place.1);
+        let records: Vec<&OperationRecord> = order.iter().map(|at| &entry.operations[*at]).collect();
         let (start, stop) = active_part(&records);
         if start < stop {
             return;
         }
-        for (at, record) in records.into_iter().enumerate() {
-            if (at as i64) < start {
+        for (position, record) in records.into_iter().enumerate() {
+            if (position as i64) < start {
                 continue;
             }
+            let at =
+                OpRef { node_state: place.0 as u32, resource: place.1 as u32, op: order[position] as u32 };
             let interval = u64::from(record.interval_ms);
             if interval > 0 && (self.is(rsc, Flags::MAINTENANCE) || self.facts.nodes[node].maintenance) {
                 let task = self.task(&record.operation);
@@ -131,8 +108,8 @@ impl<'f> Plan<'f> {
                 || matches!(record.operation.as_str(), "monitor" | "start" | "promote" | "migrate_from")
             {
                 if self.needs_host_name(rsc) {
-                    late.push(LateCheck { rsc, node, record });
-                } else if self.definition_changed(rsc, node, record) && self.fail_count(rsc, node) != 0 {
+                    late.push(LateCheck { rsc, node, at });
+                } else if self.definition_changed(rsc, node, at) && self.fail_count(rsc, node) != 0 {
                     self.clear_fail_count(rsc, node);
                 }
             }
@@ -144,32 +121,22 @@ impl<'f> Plan<'f> {
     }
 
     /// Compares what had to wait for placement.
-    pub(crate) fn check_late(&mut self, late: Vec<LateCheck<'f>>) {
+    pub(crate) fn check_late(&mut self, late: Vec<LateCheck>) {
         let facts = self.facts;
         for check in late.into_iter().rev() {
-            if self.definition_changed(check.rsc, check.node, check.record)
+            if self.definition_changed(check.rsc, check.node, check.at)
                 && self.fail_count(check.rsc, check.node) != 0
             {
                 self.clear_fail_count(check.rsc, check.node);
             }
         }
         for check in facts.param_checks.iter().rev() {
-            let record = facts
-                .cib
-                .status
-                .nodes
-                .get(check.op.node_state as usize)
-                .and_then(|node| node.resources.get(check.op.resource as usize))
-                .and_then(|resource| resource.operations.get(check.op.op as usize));
-            let Some(record) = record else {
-                continue;
-            };
             if check.last_failure {
-                let state = self.compare(check.rsc, check.node, record).state;
-                if !matches!(state, Comparison::Match | Comparison::Unknown) {
+                let (change, _) = self.compare(check.rsc, check.node, check.op);
+                if !matches!(change, DigestChange::Match | DigestChange::Unknown) {
                     self.clear_fail_count(check.rsc, check.node);
                 }
-            } else if self.definition_changed(check.rsc, check.node, record)
+            } else if self.definition_changed(check.rsc, check.node, check.op)
                 && self.fail_count(check.rsc, check.node) != 0
             {
                 self.clear_fail_count(check.rsc, check.node);
@@ -198,7 +165,9 @@ impl<'f> Plan<'f> {
     }
 
     /// Compares one entry and schedules what a difference leads to. Says whether there was one.
-    fn definition_changed(&mut self, rsc: RscIx, node: NodeIx, record: &OperationRecord) -> bool {
+    fn definition_changed(&mut self, rsc: RscIx, node: NodeIx, at: OpRef) -> bool {
+        let facts = self.facts;
+        let record = facts.op(at);
         let interval = u64::from(record.interval_ms);
         let mut task = self.task(&record.operation);
         if interval > 0 && self.operation(rsc, task, interval, false).is_none() {
@@ -210,9 +179,9 @@ impl<'f> Plan<'f> {
         if interval == 0 && matches!(task, Task::Monitor | Task::MigrateFrom | Task::Promote) {
             task = Task::Start;
         }
-        let digests = self.compare(rsc, node, record);
+        let (change, digests) = self.compare(rsc, node, at);
         if self.facts.options.sanitized
-            && digests.state != Comparison::Match
+            && change != DigestChange::Match
             && digests.secure.is_some()
             && digests.secure == record.op_secure_digest
         {
@@ -226,13 +195,13 @@ impl<'f> Plan<'f> {
             ));
             return false;
         }
-        match digests.state {
-            Comparison::Match => return false,
-            Comparison::Restart => self.force_restart(rsc, task, interval, node),
-            Comparison::Unknown | Comparison::Mismatch => {
+        match change {
+            DigestChange::Match => return false,
+            DigestChange::Restart => self.force_restart(rsc, task, interval, node),
+            DigestChange::Unknown | DigestChange::Mismatch => {
                 if interval > 0 {
                     self.reschedule(rsc, task, interval, node);
-                } else if record.op_restart_digest.is_some() {
+                } else if record.op_restart_digest.is_some() || facts.poisoned.contains(&at) {
                     self.trigger_unfencing(Some(rsc), Some(node), "Device parameters changed (reload)");
                     self.schedule_reload(rsc, node);
                 } else {
@@ -296,105 +265,13 @@ impl<'f> Plan<'f> {
         Some(&facts.nodes[node].name)
     }
 
-    fn compare(&mut self, rsc: RscIx, node: NodeIx, record: &OperationRecord) -> Digests {
-        let interval = u64::from(record.interval_ms);
-        let key = (node, rsc, record.operation.clone(), interval);
-        let mut digests = match self.digest_cache.get(&key) {
-            Some(digests) => digests.clone(),
-            None => self.digests(rsc, node, &record.operation, interval, Some(record)),
-        };
-        digests.state = if digests.restart != record.op_restart_digest {
-            Comparison::Restart
-        } else {
-            match &record.op_digest {
-                None => Comparison::Unknown,
-                Some(digest) if *digest == digests.all => Comparison::Match,
-                Some(_) if interval == 0 && digests.state == Comparison::Restart => Comparison::Restart,
-                Some(_) => Comparison::Mismatch,
-            }
-        };
-        self.digest_cache.insert(key, digests.clone());
-        digests
-    }
-
-    fn digests(
-        &self,
-        rsc: RscIx,
-        node: NodeIx,
-        operation: &str,
-        interval_ms: u64,
-        record: Option<&OperationRecord>,
-    ) -> Digests {
+    fn compare(&mut self, rsc: RscIx, node: NodeIx, at: OpRef) -> (DigestChange, Digests) {
         let facts = self.facts;
-        let params = facts.params(rsc, Some(node));
-        let mut all: BTreeMap<String, String> = BTreeMap::new();
-        if let Some(host) = self.host_name(rsc) {
-            all.insert("addr".to_owned(), host.to_owned());
-        }
-        for (name, value) in &params {
-            all.entry(name.clone()).or_insert_with(|| value.clone());
-        }
-        let mut state = Comparison::Match;
-        let task = self.known_task(operation);
-        let op = task.and_then(|task| self.operation(rsc, task, interval_ms, true));
-        let op = op.map(|at| &self.rsc(rsc).ops()[at]);
-        if let Some(op) = op {
-            let own = facts.op_params(op, Some(node));
-            if interval_ms == 0 && !own.is_empty() {
-                state = Comparison::Restart;
-            }
-            for (name, value) in own {
-                all.entry(name).or_insert(value);
-            }
-        }
-        if interval_ms > 0 {
-            let meta =
-                facts.op_meta(rsc, Some(node), operation, u32::try_from(interval_ms).unwrap_or(u32::MAX), op);
-            for name in ["interval", "timeout"] {
-                if let Some(value) = meta.get(name) {
-                    all.insert(digest::meta_name(name), value.clone());
-                }
-            }
-        }
-        let all = digest::filtered(all);
-        let secure = (facts.options.sanitized || record.is_none())
-            .then(|| self.secure_digest(rsc, &all, &params, record));
-        let restart = record.filter(|record| record.op_restart_digest.is_some()).map(|record| {
-            let mut kept = all.clone();
-            if let Some(force) = &record.op_force_restart {
-                kept.retain(|name, _| force.split(' ').any(|word| word == name));
-            }
-            digest::of_parameters(&kept)
-        });
-        Digests { state, all: digest::of_parameters(&all), restart, secure }
-    }
-
-    fn secure_digest(
-        &self,
-        rsc: RscIx,
-        all: &BTreeMap<String, String>,
-        params: &BTreeMap<String, String>,
-        record: Option<&OperationRecord>,
-    ) -> String {
-        let version = record
-            .and_then(|record| record.feature_set.as_deref())
-            .or(self.facts.cib.header.feature_set.as_deref())
-            .unwrap_or(crate::graph::xml::FEATURE_SET);
-        let old = compare_versions(version, "3.16.0").is_lt();
-        let secret = match record {
-            None => "passwd password user",
-            Some(record) => record.op_secure_params.as_deref().unwrap_or(""),
-        };
-        let mut kept = if old { params.clone() } else { all.clone() };
-        kept.retain(|name, _| !secret.split(' ').any(|word| word == name));
-        if old && self.rsc(rsc).class() == "stonith" {
-            kept.retain(|name, _| !is_fencing_parameter(name));
-        }
-        let mut kept = digest::filtered(kept);
-        if old {
-            kept.remove("CRM_meta_timeout");
-        }
-        digest::of_parameters(&kept)
+        let context = DigestContext { host_address: self.host_name(rsc), secure: false };
+        let mut cache = std::mem::take(&mut self.digest_cache);
+        let result = facts.compare_digests(&mut cache, rsc, node, at, context);
+        self.digest_cache = cache;
+        result
     }
 
     /// Digests of all devices that unfence, and whether one changed since the node was unfenced.
@@ -407,7 +284,8 @@ impl<'f> Plan<'f> {
         let mut result = UnfencingDigests { changed: false, all: String::new(), secure: String::new() };
         let attribute = |name: &str| facts.nodes[node].attributes.get(name);
         for device in devices.into_iter().rev() {
-            let digests = self.digests(device, node, "stonith-on", 0, None);
+            let context = DigestContext { host_address: None, secure: true };
+            let digests = facts.digests(device, node, "stonith-on", 0, None, context);
             let data = self.rsc(device);
             let agent = data.agent.as_ref().map_or("", |agent| agent.agent_type.as_str());
             let secure = digests.secure.unwrap_or_default();
@@ -474,34 +352,6 @@ impl<'f> Plan<'f> {
             self.act_mut(stop).set(flag::OPTIONAL);
         }
     }
-}
-
-pub(crate) type DigestCache = Cache;
-
-fn is_fencing_parameter(name: &str) -> bool {
-    if matches!(name, "provides" | "stonith-timeout") {
-        return true;
-    }
-    let Some(rest) = name.strip_prefix("pcmk_") else {
-        return false;
-    };
-    matches!(
-        rest,
-        "action_limit"
-            | "delay_base"
-            | "delay_max"
-            | "host_argument"
-            | "host_check"
-            | "host_list"
-            | "host_map"
-    ) || rest.find('_').is_some_and(|at| matches!(&rest[at..], "_action" | "_timeout" | "_retries"))
-}
-
-/// Entries as they happened.
-fn sorted(entry: &ResourceHistory) -> Vec<&OperationRecord> {
-    let mut records: Vec<&OperationRecord> = entry.operations.iter().rev().collect();
-    records.sort_by(|a, b| crate::facts::compare_records(a, b));
-    records
 }
 
 /// Where the last start and the last stop are (-1: nowhere).

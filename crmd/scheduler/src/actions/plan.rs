@@ -3,10 +3,9 @@
 //! Knows the tables that the passes of `actions` and `order` share, and the questions they all ask.
 //! Does not know which actions are needed.
 
-use super::digests::DigestCache;
 use super::kinds::{Act, ActIx, Key, NameIx, Task};
 use super::notify::NotifyData;
-use crate::facts::{AllowedNodes, Facts, Flags, NodeIx, Rsc, RscIx, RscKind};
+use crate::facts::{AllowedNodes, DigestCache, Facts, Flags, NodeIx, Rsc, RscIx, RscKind};
 use crate::index::IndexVec;
 use holdfast_model::Role;
 use std::collections::BTreeMap;
@@ -134,7 +133,7 @@ impl<'f> Plan<'f> {
             preference: Box::new(|allowed| allowed.keys().copied().collect()),
             by_name: crate::order::index_names(facts),
             notices: Vec::new(),
-            digest_cache: DigestCache::new(),
+            digest_cache: facts.digests.clone(),
         }
     }
 
@@ -178,11 +177,6 @@ impl<'f> Plan<'f> {
             Some(task) => task,
             None => Task::Other(self.intern(name)),
         }
-    }
-
-    /// The task of that name, if anything in the plan is called so.
-    pub(crate) fn known_task(&self, name: &str) -> Option<Task> {
-        Task::built_in(name).or_else(|| self.name_index.get(name).map(|index| Task::Other(*index)))
     }
 
     pub(crate) fn task_text(&self, task: Task) -> &str {

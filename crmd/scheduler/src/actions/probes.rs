@@ -74,7 +74,9 @@ impl Plan<'_> {
         if exclusive && mode != Some(ProbeMode::Exclusive) {
             return false;
         }
-        let default = if kind.probes_allowed { ProbeMode::Always } else { ProbeMode::Never };
+        // Nodes of bundles are for what is inside the bundle only.
+        let bundled = kind.connection.is_some_and(|connection| self.is_bundled(connection));
+        let default = if bundled { ProbeMode::Never } else { ProbeMode::Always };
         if mode.unwrap_or(default) == ProbeMode::Never {
             return false;
         }

@@ -16,7 +16,6 @@ use std::fmt::Write;
 pub(super) struct Text {
     out: String,
     quiet: bool,
-    pending: bool,
     /// Scores without bullets.
     plain: bool,
     /// Something was shown that has to be set apart from what comes.
@@ -29,7 +28,6 @@ impl Text {
         Text {
             out: String::new(),
             quiet: args.quiet,
-            pending: args.pending,
             plain: args.quiet && args.show_scores,
             spacer: false,
             first_cluster: true,
@@ -124,7 +122,7 @@ impl Text {
     fn cluster(&mut self, title: &str, facts: &Facts<'_>) {
         if self.first_cluster {
             self.first_cluster = false;
-            if let Some(notice) = status::maintenance_notice(facts) {
+            if let Some(notice) = status::maintenance_notice(facts).filter(|_| facts.options.maintenance) {
                 self.out.push_str(notice);
                 self.spacer = true;
             }
@@ -136,7 +134,7 @@ impl Text {
         }
         self.space();
         self.title(title);
-        let pending = self.pending && title.starts_with("Current");
+        let pending = title.starts_with("Current");
         let sections = status::sections(facts, &Show::full(pending));
         self.out.push_str(&sections_text(&sections, 1));
     }
