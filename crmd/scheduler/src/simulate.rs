@@ -242,28 +242,26 @@ impl Simulation<'_> {
             self.steps.extend(count_failure(state, what, rc, fatal, self.now));
         }
         let state = node_state(self.status, node, id);
-        let history = resource_history(state, shown, &resource.id, || ResourceHistory {
+        let new = ResourceHistory {
             id: resource.id.clone(),
             class: resource.class.clone(),
             provider: resource.provider.clone(),
             agent_type: resource.agent.clone(),
             ..ResourceHistory::default()
-        });
+        };
         let params = action.attributes.iter().chain(&action.parameters).cloned().collect();
-        record(
-            history,
-            &Outcomes {
-                resource: &resource.id,
-                task: &action.operation,
-                interval_ms: action.interval_ms,
-                node,
-                rc,
-                expected_rc: action.expected_rc,
-                exit_reason: "User-injected result",
-                params: Some(params),
-                now: self.now,
-            },
-        );
+        let result = Outcomes {
+            resource: &resource.id,
+            task: &action.operation,
+            interval_ms: action.interval_ms,
+            node,
+            rc,
+            expected_rc: action.expected_rc,
+            exit_reason: "User-injected result",
+            params: Some(params),
+            now: self.now,
+        };
+        with_history(state, [shown, &resource.id], new, |history| record(history, &result));
         outcome
     }
 }
@@ -305,20 +303,41 @@ pub fn clear_node(state: &mut NodeState) {
     state.transient = Default::default();
 }
 
-/// The history of a resource, looked for under two names, made if it is missing.
-pub fn resource_history<'s>(
-    state: &'s mut NodeState,
-    name: &str,
-    other_name: &str,
-    new: impl FnOnce() -> ResourceHistory,
-) -> &'s mut ResourceHistory {
-    let find = |name: &str| state.resources.iter().position(|history| history.id == name);
-    let at = find(name).or_else(|| find(other_name)).unwrap_or_else(|| {
-        state.has_history = true;
-        state.resources.push(new());
-        state.resources.len() - 1
-    });
-    &mut state.resources[at]
+/// Changes the history of a resource, looked for under two names and made if it is missing.
+///
+/// A history that is there more than once is not trusted: the change starts from an empty one, and then all of them
+/// are merged into the first, as an update of the status section would.
+pub fn with_history(
+    state: &mut NodeState,
+    names: [&str; 2],
+    new: ResourceHistory,
+    change: impl FnOnce(&mut ResourceHistory),
+) {
+    let places = |name: &str| -> Vec<usize> {
+        let all = state.resources.iter().enumerate();
+        all.filter(|(_, history)| history.id == name).map(|(at, _)| at).collect()
+    };
+    let found = names.map(places);
+    if let Some([only]) = found.iter().map(Vec::as_slice).find(|places| places.len() == 1) {
+        change(&mut state.resources[*only]);
+        return;
+    }
+    state.has_history = true;
+    let mut fresh = new;
+    change(&mut fresh);
+    let [first, others @ ..] = found[1].as_slice() else {
+        state.resources.push(fresh);
+        return;
+    };
+    let mut merged = std::mem::take(&mut state.resources[*first].operations);
+    let others = others.iter().flat_map(|at| &state.resources[*at].operations).cloned();
+    for op in others.chain(fresh.operations).collect::<Vec<OperationRecord>>() {
+        match merged.iter_mut().find(|known| known.id == op.id) {
+            Some(known) => *known = op,
+            None => merged.push(op),
+        }
+    }
+    state.resources[*first].operations = merged;
 }
 
 /// What failed.

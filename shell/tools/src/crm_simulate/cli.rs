@@ -1,6 +1,7 @@
 //! Arguments of `crm_simulate`. Does not know what they do.
 
 use clap::{ArgAction, Parser, ValueEnum};
+use holdfast_view::status::Section;
 
 /// How output is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -157,6 +158,18 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Sections of the status that are shown.
+    pub(crate) fn sections(&self) -> Vec<Section> {
+        let mut sections = vec![Section::Nodes, Section::Resources];
+        if self.show_attrs {
+            sections.push(Section::Attributes);
+        }
+        if self.show_failcounts {
+            sections.extend([Section::FailCounts, Section::Failures]);
+        }
+        sections
+    }
+
     /// A plan is made.
     pub(crate) fn processes(&self) -> bool {
         self.run

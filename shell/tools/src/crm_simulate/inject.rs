@@ -171,17 +171,16 @@ fn operation(
             changes.push(Change::Attribute { name, value, node });
         }
     }
-    let history = simulate::resource_history(state, resource, resource, || ResourceHistory {
+    let new = ResourceHistory {
         id: resource.to_owned(),
         class: agent.class,
         provider: agent.provider,
         agent_type: agent.agent_type,
         ..ResourceHistory::default()
-    });
-    let name = history.id.clone();
-    simulate::record(
-        history,
-        &Outcomes {
+    };
+    simulate::with_history(state, [resource, resource], new, |history| {
+        let name = history.id.clone();
+        let result = Outcomes {
             resource: &name,
             task,
             interval_ms,
@@ -191,8 +190,9 @@ fn operation(
             exit_reason: "Simulated action result",
             params: None,
             now,
-        },
-    );
+        };
+        simulate::record(history, &result);
+    });
     Ok(())
 }
 

@@ -3,15 +3,15 @@
 
 use super::cli::Args;
 use super::{CANNOT_CREATE, Stop};
-use holdfast_api::{CibRequest, Reply, Request};
+use crate::cib_source::CibSource;
 use holdfast_model::Cib;
+use holdfast_store::Refusal;
 use holdfast_xml::{Document, Limits};
 use std::io::Read;
 
 const NO_INPUT: i32 = 66;
 const DATA_ERROR: i32 = 65;
 const CONFIG: i32 = 78;
-const UNAVAILABLE: i32 = 69;
 
 /// A cluster as text tree and as values.
 pub(crate) struct Input {
@@ -23,7 +23,7 @@ pub(crate) struct Input {
 /// Reads what the arguments name; without any, standard input.
 pub(crate) fn read(args: &Args) -> Result<Input, Stop> {
     if args.live_check {
-        return parse(&live()?, "the cluster");
+        return settle(live()?, "the cluster");
     }
     match args.xml_file.as_deref().filter(|_| !args.xml_pipe) {
         Some(path) if path != "-" => parse(&read_file(path)?, path),
@@ -49,28 +49,26 @@ pub(crate) fn read_file(path: &str) -> Result<Vec<u8>, Stop> {
     Ok(bytes)
 }
 
-fn live() -> Result<Vec<u8>, Stop> {
-    let question = Request::Cib(CibRequest::query());
-    let reply = holdfast_client::ask("crm_simulate", question).map_err(|error| {
-        let hints = error.hints().join("; ");
-        Stop::new(error.exit_status(), format!("{error}{}{hints}", if hints.is_empty() { "" } else { "; " }))
-    })?;
-    match reply {
-        Reply::Cib(answer) => answer
-            .xml
-            .map(String::into_bytes)
-            .ok_or_else(|| Stop::new(UNAVAILABLE, "the cluster sent no configuration: try again")),
-        _ => Err(Stop::new(
-            UNAVAILABLE,
-            "the cluster sent an unexpected answer: the daemon may be of another version",
-        )),
-    }
+fn live() -> Result<Document, Stop> {
+    CibSource::open("crm_simulate").and_then(|mut source| source.document()).map_err(|error| {
+        let mut message = error.text;
+        for detail in error.details {
+            message.push_str("; ");
+            message.push_str(&detail);
+        }
+        Stop::new(error.status, message)
+    })
 }
 
 /// Text to values.
 pub(crate) fn parse(bytes: &[u8], from: &str) -> Result<Input, Stop> {
-    let mut document = Document::parse(bytes, &Limits::default())
+    let document = Document::parse(bytes, &Limits::default())
         .map_err(|error| Stop::new(DATA_ERROR, format!("could not read input XML from {from}: {error}")))?;
+    settle(document, from)
+}
+
+/// A document to values, brought to the newest schema.
+fn settle(mut document: Document, from: &str) -> Result<Input, Stop> {
     if document.root().name() != "cib" {
         let name = document.root().name();
         let message = format!(
@@ -79,7 +77,8 @@ pub(crate) fn parse(bytes: &[u8], from: &str) -> Result<Input, Stop> {
         return Err(Stop::new(DATA_ERROR, message));
     }
     let mut warnings = Vec::new();
-    if document.root().attr("validate-with") == Some("none") {
+    let unchecked = document.root().attr("validate-with") == Some("none");
+    if unchecked {
         warnings.push(
             "Schema validation of configuration is disabled (support for validate-with set to \"none\" is deprecated \
              and will be removed in a future release)"
@@ -90,9 +89,13 @@ pub(crate) fn parse(bytes: &[u8], from: &str) -> Result<Input, Stop> {
         let top = document.root().ix();
         document.append(top, "status");
     }
-    holdfast_store::schema::upgrade(&mut document, None).map_err(|refusal| {
-        Stop::new(CONFIG, format!("cannot use the configuration from {from}: {refusal}"))
-    })?;
+    match holdfast_store::schema::upgrade(&mut document, None) {
+        Ok(()) => {}
+        Err(Refusal::Invalid { .. }) if unchecked => {}
+        Err(refusal) => {
+            return Err(Stop::new(CONFIG, format!("cannot use the configuration from {from}: {refusal}")));
+        }
+    }
     let (cib, _) = holdfast_model::read::cib(&document);
     Ok(Input { document, cib, warnings })
 }

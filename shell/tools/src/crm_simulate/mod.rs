@@ -18,9 +18,11 @@ use holdfast_scheduler::graph::run::End;
 use holdfast_scheduler::graph::{dot, xml as graph_xml};
 use holdfast_scheduler::schedule::{Schedule, Settings, SummaryLine, schedule_facts};
 use holdfast_scheduler::simulate::{self, Failure, Step};
+use holdfast_view::status::{Head, Picture, Section, Show};
 use holdfast_xml::Document;
 use input::Input;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const OK: i32 = 0;
@@ -100,7 +102,7 @@ impl Output {
     fn new(args: &Args, request: &str) -> Output {
         match args.output_as {
             Format::Text => Output::Text(text::Text::new(args)),
-            Format::Xml => Output::Xml(Box::new(xml::Xml::new(request))),
+            Format::Xml => Output::Xml(Box::new(xml::Xml::new(args, request))),
             Format::None => Output::Nothing,
         }
     }
@@ -140,6 +142,21 @@ impl Output {
                 CANNOT_CREATE
             }
         }
+    }
+}
+
+/// What is shown of a cluster.
+pub(crate) fn picture<'a>(facts: &'a Facts<'a>, show: &'a Show, wanted: &'a [Section]) -> Picture<'a> {
+    static HEAD: LazyLock<Head> = LazyLock::new(Head::default);
+    Picture {
+        facts,
+        head: &HEAD,
+        locations: &[],
+        fencing: None,
+        full_fencing: false,
+        ban_prefix: "",
+        wanted,
+        show,
     }
 }
 
@@ -200,7 +217,7 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
         .collect::<Result<Vec<Failure>, Stop>>()?;
     let Input { mut document, mut cib, warnings } = input::read(args)?;
     for warning in warnings {
-        output.show(&Part::Info(warning));
+        output.error(warning);
     }
     let sanitized = !args.live_check;
     let time = Clock::new(args.set_datetime.as_deref(), &cib)?;

@@ -1,15 +1,15 @@
 //! `crm_simulate` as text: bulleted lists under titles, or plain score lines.
 //! Does not decide what is shown.
 
-use super::Part;
 use super::cli::Args;
 use super::inject::Change;
+use super::{Part, picture};
 use holdfast_scheduler::facts::Facts;
 use holdfast_scheduler::graph::run::End;
 use holdfast_scheduler::schedule::SummaryLine;
 use holdfast_scheduler::simulate::Step;
 use holdfast_view::list::sections_text;
-use holdfast_view::status::{self, Show};
+use holdfast_view::status::{self, Section, Show};
 use std::fmt::Write;
 
 /// Text in the making.
@@ -21,6 +21,7 @@ pub(super) struct Text {
     /// Something was shown that has to be set apart from what comes.
     spacer: bool,
     first_cluster: bool,
+    sections: Vec<Section>,
 }
 
 impl Text {
@@ -31,6 +32,7 @@ impl Text {
             plain: args.quiet && args.show_scores,
             spacer: false,
             first_cluster: true,
+            sections: args.sections(),
         }
     }
 
@@ -122,7 +124,7 @@ impl Text {
     fn cluster(&mut self, title: &str, facts: &Facts<'_>) {
         if self.first_cluster {
             self.first_cluster = false;
-            if let Some(notice) = status::maintenance_notice(facts).filter(|_| facts.options.maintenance) {
+            if let Some(notice) = status::maintenance_notice(facts) {
                 self.out.push_str(notice);
                 self.spacer = true;
             }
@@ -135,7 +137,8 @@ impl Text {
         self.space();
         self.title(title);
         let pending = title.starts_with("Current");
-        let sections = status::sections(facts, &Show::full(pending));
+        let show = Show { failed_detail: true, ..Show::full(pending) };
+        let sections = status::all_sections(&picture(facts, &show, &self.sections));
         self.out.push_str(&sections_text(&sections, 1));
     }
 

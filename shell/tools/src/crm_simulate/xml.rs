@@ -1,11 +1,13 @@
 //! `crm_simulate` as XML, in the shape of Pacemaker's result documents.
 //! Does not decide what is shown.
 
-use super::Part;
+use super::cli::Args;
 use super::inject::Change;
+use super::{Part, picture};
 use holdfast_scheduler::schedule::SummaryLine;
 use holdfast_scheduler::simulate::Step;
 use holdfast_view::exit_text::exit_text;
+use holdfast_view::status::{self, Builder, Section, Show};
 use holdfast_xml::{Document, NodeIx};
 
 /// Version of the result documents.
@@ -16,17 +18,18 @@ pub(super) struct Xml {
     document: Document,
     root: NodeIx,
     errors: Vec<String>,
+    sections: Vec<Section>,
 }
 
 type Attributes<'a> = &'a [(&'a str, Option<&'a str>)];
 
 impl Xml {
-    pub(super) fn new(request: &str) -> Xml {
+    pub(super) fn new(args: &Args, request: &str) -> Xml {
         let mut document = Document::new("pacemaker-result");
         let root = document.root().ix();
         document.set_attr(root, "api-version", API_VERSION);
         document.set_attr(root, "request", request);
-        Xml { document, root, errors: Vec::new() }
+        Xml { document, root, errors: Vec::new(), sections: args.sections() }
     }
 
     pub(super) fn error(&mut self, message: String) {
@@ -62,7 +65,16 @@ impl Xml {
     pub(super) fn show(&mut self, part: &Part<'_>) {
         match part {
             Part::Info(_) => {}
-            Part::Cluster(..) => {}
+            Part::Cluster(title, facts) => {
+                let name =
+                    if title.starts_with("Current") { "cluster_status" } else { "revised_cluster_status" };
+                let list = self.add(self.root, name, &[]);
+                let show = Show { failed_detail: true, ..Show::full(title.starts_with("Current")) };
+                let mut builder =
+                    Builder { document: std::mem::replace(&mut self.document, Document::new("none")) };
+                status::add_status(&mut builder, list, &picture(facts, &show, &self.sections));
+                self.document = builder.document;
+            }
             Part::Injections(changes) => self.injections(changes),
             Part::Scores(plan) => {
                 let scores = plan.scores.iter().any(|line| line.contains(" score"));
