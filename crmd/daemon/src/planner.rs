@@ -2,10 +2,13 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 
 use holdfast_core::{Planned, Snapshot};
 use tokio::sync::mpsc::UnboundedSender;
+
+use crate::disk::inputs::{Inputs, Series};
 
 /// Deep configurations recurse; ordinary threads get 2 MiB.
 const STACK: usize = 8 << 20;
@@ -21,7 +24,8 @@ impl Planner {
     ///
     /// # Errors
     /// No thread.
-    pub fn start(planned: UnboundedSender<Box<Planned>>) -> io::Result<Self> {
+    pub fn start(pacemaker: &Path, planned: UnboundedSender<Box<Planned>>) -> io::Result<Self> {
+        let inputs = Inputs::start(pacemaker)?;
         let (snapshots, waiting) = channel::<Box<Snapshot>>();
         std::thread::Builder::new().name("planner".to_owned()).stack_size(STACK).spawn(move || {
             while let Ok(mut snapshot) = waiting.recv() {
@@ -29,9 +33,12 @@ impl Planner {
                 while let Ok(newer) = waiting.try_recv() {
                     snapshot = newer;
                 }
-                if planned.send(Box::new(plan(&snapshot))).is_err() {
+                let plan = plan(&snapshot);
+                let severity = severity(&plan);
+                if planned.send(Box::new(plan)).is_err() {
                     return;
                 }
+                inputs.save(snapshot, severity);
             }
         })?;
         Ok(Self { snapshots })
@@ -41,6 +48,16 @@ impl Planner {
     pub fn ask(&self, snapshot: Box<Snapshot>) {
         // The thread ends only with the daemon; plans that panic are caught.
         let _ = self.snapshots.send(snapshot);
+    }
+}
+
+/// The worst that planning had to say about the configuration.
+fn severity(plan: &Planned) -> Series {
+    match &plan.result {
+        Err(_) => Series::Error,
+        Ok(plan) if plan.problems.iter().any(|problem| problem.starts_with("error")) => Series::Error,
+        Ok(plan) if plan.problems.iter().any(|problem| problem.starts_with("warn")) => Series::Warning,
+        Ok(_) => Series::Input,
     }
 }
 

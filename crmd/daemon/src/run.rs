@@ -151,7 +151,7 @@ async fn node(
     let (written_to, written) = mpsc::unbounded_channel();
     let disk = Disk::start(document, &paths.pacemaker, written_to).map_err(system("the writing thread"))?;
     let (planned_to, planned) = mpsc::unbounded_channel();
-    let planner = Planner::start(planned_to).map_err(system("the planning thread"))?;
+    let planner = Planner::start(&paths.pacemaker, planned_to).map_err(system("the planning thread"))?;
     let (_server, clients) = Server::start(&paths.socket(), allowed(&conf))
         .map_err(|source| StartError::File { path: paths.socket(), source })?;
     let signals = signals().map_err(system("signals"))?;

@@ -43,7 +43,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "holdfast-xml",
             "holdfast-scheduler",
         ],
-        &["tokio", "rustix", "libc", "tracing-subscriber", "uuid", "ring", "zbus"],
+        &["tokio", "rustix", "libc", "tracing-subscriber", "uuid", "ring", "zbus", "bzip2"],
     ),
     ("holdfast-agent-protocol", &["holdfast-model", "holdfast-xml"], &[]),
     (

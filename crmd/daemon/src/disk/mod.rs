@@ -4,6 +4,7 @@
 pub mod document;
 pub(crate) mod export;
 pub mod in_flight;
+pub(crate) mod inputs;
 mod writer;
 
 pub use writer::{Disk, Written};

@@ -113,8 +113,9 @@ impl Executor {
                 }
             };
             let (outcome, output) = shared.carry_out(&operation, begin, killed).await;
+            let ran = begun.elapsed();
             let facts = shared.facts_of(&operation).await;
-            shared.tell(&operation, outcome, output, facts, begun);
+            shared.tell(&operation, outcome, output, facts, ran);
         });
     }
 
@@ -134,7 +135,7 @@ impl Executor {
         tokio::spawn(async move {
             let begun = Instant::now();
             let outcome = adopt::finish(&operation, pid, killed).await;
-            shared.tell(&operation, outcome, Output::default(), None, begun);
+            shared.tell(&operation, outcome, Output::default(), None, begun.elapsed());
         });
     }
 
@@ -275,7 +276,7 @@ impl Shared {
         outcome: Outcome,
         output: Output,
         facts: Option<AgentFacts>,
-        begun: Instant,
+        ran: Duration,
     ) {
         let captured = |text: String| if operation.capture { text } else { String::new() };
         let outcome = holdfast_core::Outcome {
@@ -284,7 +285,7 @@ impl Shared {
             reason: outcome.reason,
             stdout: captured(output.stdout),
             stderr: captured(output.stderr),
-            ran: Span(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)),
+            ran: Span(u64::try_from(ran.as_micros()).unwrap_or(u64::MAX)),
             facts,
         };
         // The driver is gone only when the daemon ends.
