@@ -78,10 +78,10 @@ impl Due {
         if self.stale { Answer::Stale } else { Answer::Fresh }
     }
 
-    /// When time matters next.
+    /// When time matters next; `able` = a plan could be asked for now.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        let planned = if self.asked.is_some() { None } else { self.at };
+    pub fn deadline(&self, able: bool) -> Option<Instant> {
+        let planned = if self.asked.is_some() || !able { None } else { self.at };
         [planned, self.recheck].into_iter().flatten().min()
     }
 }

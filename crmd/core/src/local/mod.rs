@@ -5,7 +5,7 @@
 mod digests;
 mod recurring;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use holdfast_model::status::ExecStatus;
 
@@ -18,6 +18,8 @@ use recurring::Recurring;
 
 /// Longest queue of one resource.
 const QUEUE: usize = 1_000;
+/// Exit code: safely stopped.
+const NOT_RUNNING: i32 = 7;
 
 /// One operation that is wanted here.
 #[derive(Clone, Debug)]
@@ -123,6 +125,10 @@ pub struct Local {
     limit: usize,
     effects: VecDeque<Effect>,
     active: BTreeMap<String, Operation>,
+    /// Fence devices that were started here: others are not to be asked when they are probed.
+    devices: BTreeSet<String>,
+    /// Runs that end without an agent.
+    instant: Vec<(CallId, Outcome)>,
 }
 
 impl Local {
@@ -136,6 +142,8 @@ impl Local {
             limit: limit.max(4) as usize,
             effects: VecDeque::new(),
             active: BTreeMap::new(),
+            devices: BTreeSet::new(),
+            instant: Vec::new(),
         }
     }
 
@@ -328,10 +336,18 @@ impl Local {
 
     /// Keeps track of what is active here, for the guard.
     fn note_activity(&mut self, wanted: &Wanted, outcome: &Outcome) {
-        if wanted.operation.class == "stonith" || outcome.status != OutcomeStatus::Done {
+        if outcome.status != OutcomeStatus::Done {
             return;
         }
         let rsc = &wanted.rsc.id;
+        if wanted.operation.class == "stonith" {
+            match (wanted.operation.operation.as_str(), outcome.rc) {
+                ("start", 0) => drop(self.devices.insert(rsc.clone())),
+                ("stop", 0) => drop(self.devices.remove(rsc)),
+                _ => {}
+            }
+            return;
+        }
         let runs = match (wanted.operation.operation.as_str(), outcome.rc) {
             ("start" | "promote" | "demote" | "migrate_from", 0) | ("monitor", 0 | 8 | 9) => true,
             ("stop", 0) | ("monitor", 7) | ("migrate_to", 0) => false,
@@ -366,6 +382,19 @@ impl Local {
     }
 
     fn step(&mut self, now: Now) {
+        self.begin_due(now);
+        while let Some((call, outcome)) = self.instant.pop() {
+            if let Some(run) = self.runs.remove(&call) {
+                if let Some(lane) = self.lanes.get_mut(&run.wanted.rsc.id) {
+                    lane.busy = None;
+                }
+                self.report(call, run, outcome, now);
+            }
+            self.begin_due(now);
+        }
+    }
+
+    fn begin_due(&mut self, now: Now) {
         let mut free = self.limit.saturating_sub(self.runs.len());
         if free == 0 {
             return;
@@ -389,6 +418,18 @@ impl Local {
             wanted.operation.call = call;
             let operation = Box::new(wanted.operation.clone());
             let journal = wanted.purpose != Purpose::Repeated;
+            let idle_device = operation.class == "stonith"
+                && operation.operation == "monitor"
+                && operation.interval_ms == 0
+                && matches!(wanted.purpose, Purpose::Planned)
+                && !self.devices.contains(&name);
+            if idle_device {
+                // A device that nobody started is not in use: its agent would only tell that it could be.
+                self.runs
+                    .insert(call, Run { wanted, started: now, queued: now.mono.since(since), last: true });
+                self.instant.push((call, Outcome::exited(NOT_RUNNING)));
+                continue;
+            }
             self.runs.insert(call, Run { wanted, started: now, queued: now.mono.since(since), last: false });
             self.effects.push_back(Effect::Spawn { operation, journal });
         }

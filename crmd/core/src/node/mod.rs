@@ -178,7 +178,7 @@ impl Node {
             }
         };
         consider(self.local.deadline(), "operation due");
-        consider(self.due.deadline(), "plan due");
+        consider(self.due.deadline(self.may_plan()), "plan due");
         consider(self.transition.as_ref().and_then(Transition::deadline), "action overdue");
         consider(self.dampening.values().min().copied(), "attribute delay over");
         consider(self.start_deadline, "waiting for nodes over");

@@ -92,15 +92,24 @@ impl Node {
         }
     }
 
+    /// Whether nothing stands in the way of a plan.
+    pub(super) fn may_plan(&self) -> bool {
+        self.is_dc()
+            && !self.membership.is_ending()
+            && self.transition.is_none()
+            && self.shared.started
+            && !self.local.is_recovering()
+    }
+
     /// Asks for a plan when one is due and nothing is in flight.
     pub(super) fn plan_if_due(&mut self) {
-        if !self.is_dc() || self.membership.is_ending() {
+        if !self.is_dc() {
             return;
         }
         if self.due.check_clock(self.now) {
             self.shared.idle_at = None;
         }
-        if self.transition.is_some() || !self.shared.started || self.local.is_recovering() {
+        if !self.may_plan() {
             return;
         }
         let Some(number) = self.due.take(self.now.mono) else { return };

@@ -41,6 +41,8 @@ pub struct Plan {
     pub length: Span,
     /// With fencing; `None` = the seed decides.
     pub fencing: Option<bool>,
+    /// Who makes plans.
+    pub planner: Planner,
     /// Print what happens.
     pub verbose: bool,
 }
@@ -55,7 +57,7 @@ pub fn run(seed: u64, plan: Plan) -> Outcome {
         token: Span::millis(1_000),
         two_node: plan.hosts == 2,
         fencing,
-        planner: Planner::Plain,
+        planner: plan.planner,
         verbose: plan.verbose,
     };
     let mut world = World::new(config, random.bits());

@@ -3,9 +3,14 @@
 use holdfast_core::time::Span;
 
 use super::run::{Plan, run};
+use super::world::Planner;
+
+fn planner() -> Planner {
+    if std::env::var_os("SIM_PLAIN").is_some() { Planner::Plain } else { Planner::Scheduler }
+}
 
 fn plan(hosts: usize) -> Plan {
-    Plan { hosts, length: Span::secs(60), fencing: None, verbose: std::env::var_os("SIM_VERBOSE").is_some() }
+    Plan { hosts, length: Span::secs(60), fencing: None, planner: planner(), verbose: std::env::var_os("SIM_VERBOSE").is_some() }
 }
 
 #[test]

@@ -46,6 +46,8 @@ pub struct Config {
 pub enum Planner {
     /// The few lines of `plain`.
     Plain,
+    /// The real one.
+    Scheduler,
 }
 
 /// Something that happens.
@@ -351,10 +353,17 @@ impl World {
             Output::Reply { id, reply, .. } => self.answered(host, id, &reply),
             Output::Plan(snapshot) => {
                 self.checks.planned(host, &snapshot);
-                let plan = match self.config.planner {
-                    Planner::Plain => plain::plan(&snapshot, self.config.fencing),
+                let planned = match self.config.planner {
+                    Planner::Plain => {
+                        let plan = plain::plan(&snapshot, self.config.fencing);
+                        Planned { number: snapshot.number, result: Ok(plan) }
+                    }
+                    Planner::Scheduler => holdfast_core::plan::make(&snapshot),
                 };
-                let planned = Box::new(Planned { number: snapshot.number, result: Ok(plan) });
+                if let Err(why) = &planned.result {
+                    self.checks.violated(format!("no plan: {why}"));
+                }
+                let planned = Box::new(planned);
                 let wait = Span::micros(500 + self.random.below(5_000));
                 self.after(wait, Happening::Planned { host, incarnation, planned });
             }
