@@ -78,6 +78,15 @@ pub static TABLE: &[Command] = &[
     // The service by the names of its init scripts; `install-links --system` makes those links.
     command(Init, "corosync", &["heartbeat", "pacemaker"], "start, stop, status of the service, as init scripts did", service::run),
     command(Tool, "crm_mon", &["crm_mon.cgi"], "show the state of the cluster", holdfast_tools::crm_mon::run),
+    command(Tool, "crm_attribute", &[], "node attributes, cluster options, defaults", holdfast_tools::crm_attribute::run),
+    command(Tool, "crm_error", &[], "what result codes mean", holdfast_tools::crm_error::run),
+    command(Tool, "crm_failcount", &[], "fail counts of resources", holdfast_tools::crm_failcount::run),
+    command(Tool, "crm_master", &[], "promotion scores, for agents", holdfast_tools::crm_master::run),
+    command(Tool, "crm_resource", &[], "settings, places and constraints of resources", holdfast_tools::crm_resource::run),
+    command(Tool, "crm_shadow", &[], "try configuration changes on a copy", holdfast_tools::crm_shadow::run),
+    command(Tool, "crm_standby", &[], "whether a node may run resources", holdfast_tools::crm_standby::run),
+    command(Tool, "crm_verify", &[], "check a configuration for errors", holdfast_tools::crm_verify::run),
+    command(Tool, "iso8601", &[], "dates, durations and periods", holdfast_tools::iso8601::run),
     // Our own.
     command(Own, "bench", &[], "measure the ring on this machine", bench::run),
     command(Own, "demo", &[], "show a real cluster on this machine losing a node and recovering", demo::run),

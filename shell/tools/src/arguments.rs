@@ -150,13 +150,21 @@ impl Syntax {
                 }
                 let value = self.value(option, attached, &mut words, &format!("--{name}"))?;
                 parsed.options.push((option.key, value));
-            } else if word.len() > 1 && word.starts_with('-') && !is_negative_number(word) {
+            } else if word.len() > 1 && word.starts_with('-') && !self.is_number(word) {
                 self.short(word, &mut words, &mut parsed)?;
             } else {
                 parsed.operands.push(word.to_owned());
             }
         }
         Ok(parsed)
+    }
+
+    /// A negative number, unless its first digit is an option of this tool.
+    fn is_number(&self, word: &str) -> bool {
+        let digits = &word[1..];
+        let number = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let option = digits.chars().next().is_some_and(|c| self.all().any(|option| option.short == Some(c)));
+        word == "-INFINITY" || number && !option
     }
 
     fn short(&self, word: &str, words: &mut VecDeque<&str>, parsed: &mut Parsed) -> Result<(), String> {
@@ -248,10 +256,6 @@ impl Syntax {
         }
         text
     }
-}
-
-fn is_negative_number(word: &str) -> bool {
-    word == "-INFINITY" || word[1..].bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The command line as one line that a shell would read the same way.

@@ -20,7 +20,7 @@ enum Form {
         quiet: bool,
     },
     Xml {
-        document: Document,
+        document: Box<Document>,
         open: Vec<NodeIx>,
         errors: Vec<String>,
     },
@@ -50,7 +50,7 @@ impl Output {
                 let root = document.root().ix();
                 document.set_attr(root, "api-version", API_VERSION);
                 document.set_attr(root, "request", &parsed.request);
-                Form::Xml { document, open: vec![root], errors: Vec::new() }
+                Form::Xml { document: Box::new(document), open: vec![root], errors: Vec::new() }
             }
             _ => return Err(format!("Error creating output format {format}: Unknown output format")),
         };
@@ -104,7 +104,8 @@ impl Output {
     /// Something went wrong or deserves a warning: standard error, or the list of errors.
     pub fn error(&mut self, text: impl Into<String>) {
         match &mut self.form {
-            Form::Text { .. } | Form::Silent => eprintln!("{}", text.into()),
+            Form::Text { .. } => eprintln!("{}", text.into()),
+            Form::Silent => {}
             Form::Xml { errors, .. } => errors.push(text.into()),
         }
     }

@@ -74,6 +74,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         &[
             "clap",
             "rustyline",
+            "regex-lite",
             "similar",
             "annotate-snippets",
             "serde_json",

@@ -16,7 +16,8 @@ const ROWS: &[(&str, &str, &str)] = &[
     (
         "configuration",
         "",
-        "crm_config nodes resources constraints op_defaults rsc_defaults acls fencing-topology tags alerts domains",
+        "crm_config nodes resources constraints op_defaults rsc_defaults acls>=1.1 \
+         fencing-topology>=1.1 tags>=1.3 alerts>=2.5 domains",
     ),
     ("crm_config", "", "cluster_property_set"),
     ("cluster_property_set", SCORE_SET, SET_CHILDREN),

@@ -1,5 +1,7 @@
 //! Why a configuration cannot be read or changed, in the words that callers of the old tools know, with details.
 
+use std::io::IsTerminal;
+
 use holdfast_client::ClientError;
 use holdfast_store::{Code, Refusal};
 
@@ -27,6 +29,17 @@ impl CibError {
     pub fn detail(mut self, detail: impl Into<String>) -> CibError {
         self.details.push(detail.into());
         self
+    }
+
+    /// Says on standard error what exactly is wrong: always for a document that is not valid, else to people (on a
+    /// terminal, or when they ask for more). Programs compare the short words.
+    pub fn explain(&self, verbose: bool) {
+        let always = self.status == exit::CONFIGURATION || self.status == exit::DISCONNECTED;
+        if always || verbose || std::io::stderr().is_terminal() {
+            for detail in &self.details {
+                eprintln!("error: {detail}");
+            }
+        }
     }
 
     /// The failure of a tool: what it tried, then why not.

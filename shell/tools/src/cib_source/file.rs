@@ -41,7 +41,8 @@ pub fn read_document(path: &Path) -> Result<Document, ReadError> {
     Document::parse(&bytes, &limits).map_err(|source| ReadError::Xml { path: shown, source })
 }
 
-/// Replaces a file by a document: written beside it, synced, then renamed, so that a crash leaves the old or the new.
+/// Writes a document to a file. A new file appears at once; an existing one is written in place, as programs hold it
+/// open and make hard links to it, with a synced copy beside it until that is done.
 ///
 /// # Errors
 /// As the file system says.
@@ -51,35 +52,27 @@ pub fn write_document(path: &Path, document: &Document) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = folder.join(format!(".{name}.{}", std::process::id()));
-    let written = write_new(&beside, &text, path);
-    if let Err(error) = written {
-        let _ = std::fs::remove_file(&beside);
-        // A folder that may not be written, or a link: write in place.
-        if error.kind() == std::io::ErrorKind::PermissionDenied {
-            let mut file = std::fs::OpenOptions::new().write(true).truncate(true).open(path)?;
-            file.write_all(text.as_bytes())?;
-            return file.sync_all();
-        }
-        return Err(error);
+    let copied = write_new(&beside, &text);
+    if !path.exists() {
+        return copied
+            .and_then(|()| std::fs::rename(&beside, path))
+            .and_then(|()| std::fs::File::open(folder)?.sync_all());
     }
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if let Err(error) = std::fs::rename(&beside, &target) {
-        let _ = std::fs::remove_file(&beside);
-        return Err(error);
+    // A folder that may not be written: without the copy.
+    let written = std::fs::OpenOptions::new().write(true).truncate(true).open(path).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    if written.is_ok() && copied.is_ok() {
+        std::fs::remove_file(&beside)?;
     }
-    std::fs::File::open(folder)?.sync_all()
+    written
 }
 
-fn write_new(beside: &Path, text: &str, like: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-    let mode = std::fs::metadata(like).map_or(0o600, |old| old.permissions().mode() & 0o777);
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(beside)?;
+fn write_new(beside: &Path, text: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside)?;
     file.write_all(text.as_bytes())?;
-    if let Ok(old) = std::fs::metadata(like) {
-        use std::os::unix::fs::MetadataExt;
-        // Kept where the user may; a file of another owner stays readable by its group at most.
-        let _ = std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()));
-    }
     file.sync_all()
 }
 

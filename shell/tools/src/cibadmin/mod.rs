@@ -66,7 +66,7 @@ fn cibadmin(parsed: &Parsed, output: &mut Output) -> Result<i32, Failure> {
         output.error(format!("Invalid value '{name}' for '--scope'. Operation will apply to the entire CIB"));
     }
     let mut source = CibSource::open("cibadmin").map_err(|error| {
-        show_details(output, &error, true);
+        error.explain(parsed.has("verbose"));
         error.failure("Could not connect to the CIB API")
     })?;
     if command == "query" {
@@ -100,18 +100,8 @@ fn show(output: &mut Output, document: &Document) {
     output.document("output", &document.root().to_string_with(options));
 }
 
-/// The exact reasons behind the short words: for schema errors always, else where somebody asked for more.
-fn show_details(output: &mut Output, error: &CibError, always: bool) {
-    if always || error.status == exit::CONFIGURATION {
-        for detail in &error.details {
-            output.error(detail);
-        }
-    }
-}
-
-fn call_failed(parsed: &Parsed, output: &mut Output, error: &CibError) -> Failure {
-    // Callers compare what an old tool said; the exact reason comes where it did not say enough.
-    show_details(output, error, parsed.has("verbose") || error.code.is_none());
+fn call_failed(parsed: &Parsed, error: &CibError) -> Failure {
+    error.explain(parsed.has("verbose"));
     error.failure("CIB API call failed")
 }
 
@@ -140,7 +130,7 @@ fn query(
         ..Options::default()
     };
     let user = if access.is_some() { None } else { parsed.value("user") };
-    let answer = source.query(target, options, user).map_err(|error| call_failed(parsed, output, &error))?;
+    let answer = source.query(target, options, user).map_err(|error| call_failed(parsed, &error))?;
     match (answer, access) {
         (Answer::Xml(document), Some(rendering)) if document.root().name() == "cib" => {
             let text = access::render(&document, named.as_deref().unwrap_or(""), rendering)?;
@@ -202,6 +192,6 @@ fn change(
             output.info(format!("Upgrade unnecessary: {}", error.text));
             Ok(exit::OK)
         }
-        Err(error) => Err(call_failed(parsed, output, &error)),
+        Err(error) => Err(call_failed(parsed, &error)),
     }
 }

@@ -29,7 +29,7 @@ pub use attributes::attribute_list;
 pub use failures::{failure_list, parse_key, status_text};
 pub use history::history_list;
 pub use nodes::{node_list, node_state, node_title};
-pub use resources::resource_list;
+pub use resources::{resource_list, show_resource};
 pub use restrictions::{ban_list, ticket_list};
 pub use summary::{Head, plural, summary};
 pub use when::{Clock, duration_ms, universal, universal_iso};
