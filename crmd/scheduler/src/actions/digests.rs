@@ -373,10 +373,15 @@ fn active_part(records: &[&OperationRecord]) -> (i64, i64) {
     (start, stop)
 }
 
+/// An interval in its largest whole units, as in `1m30s`.
 fn readable_interval(ms: u64) -> String {
-    match ms {
-        0 => "0s".to_owned(),
-        ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
-        ms => format!("{ms}ms"),
+    let mut text = String::new();
+    let mut rest = ms;
+    for (unit, name) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")] {
+        if rest >= unit {
+            text.push_str(&format!("{}{name}", rest / unit));
+            rest %= unit;
+        }
     }
+    if text.is_empty() { "0s".to_owned() } else { text }
 }

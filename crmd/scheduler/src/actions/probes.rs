@@ -74,10 +74,7 @@ impl Plan<'_> {
         if exclusive && mode != Some(ProbeMode::Exclusive) {
             return false;
         }
-        // Nodes of bundles are for what is inside the bundle only.
-        let bundled = kind.connection.is_some_and(|connection| self.is_bundled(connection));
-        let default = if bundled { ProbeMode::Never } else { ProbeMode::Always };
-        if mode.unwrap_or(default) == ProbeMode::Never {
+        if mode.unwrap_or(kind.probe) == ProbeMode::Never {
             return false;
         }
         if kind.is_guest()

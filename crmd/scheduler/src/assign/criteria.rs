@@ -67,7 +67,7 @@ impl Assigner<'_> {
         let sum = match slot.present {
             true => slot.score + score,
             false => {
-                slot.probe = if it.probes_allowed { ProbeMode::Always } else { ProbeMode::Never };
+                slot.probe = it.probe;
                 it.score + score
             }
         };
@@ -189,10 +189,7 @@ impl Assigner<'_> {
             if slot.present {
                 slot.score += score;
             } else {
-                let probe = match self.facts.nodes[node].probes_allowed {
-                    true => ProbeMode::Always,
-                    false => ProbeMode::Never,
-                };
+                let probe = self.facts.nodes[node].probe;
                 *slot = Slot { present: true, score, probe, ..Slot::default() };
             }
             if slot.probe < location.probe {
