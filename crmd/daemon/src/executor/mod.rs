@@ -8,9 +8,9 @@ mod request;
 #[cfg(feature = "systemd")]
 mod unit;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use holdfast_agent_protocol::{
@@ -49,6 +49,8 @@ pub enum Happened {
 pub struct Shared {
     pub machine: Machine,
     pub(crate) facts: facts::Cache,
+    /// Fence devices that were started here. They are no processes: what was started is remembered.
+    devices: Mutex<BTreeSet<String>>,
     happened: mpsc::UnboundedSender<Happened>,
     #[cfg(feature = "systemd")]
     pub(crate) units: unit::Units,
@@ -71,6 +73,7 @@ impl Executor {
         let shared = Shared {
             machine,
             facts: facts::Cache::default(),
+            devices: Mutex::default(),
             happened,
             #[cfg(feature = "systemd")]
             units: unit::Units::default(),
@@ -160,6 +163,9 @@ enum Begun {
 impl Shared {
     /// Starts the process, if there is one to start.
     fn begin(&self, operation: &Operation) -> Begun {
+        if let Some(outcome) = self.device_probe(operation) {
+            return Begun::Over(outcome);
+        }
         match self.prepare(operation) {
             Prepared::Run(call) => match process::start(&call, Path::new("/")) {
                 Ok(started) => {
@@ -171,6 +177,33 @@ impl Shared {
             },
             Prepared::Unit { unit, action } => Begun::Unit(unit, action),
             Prepared::Already(outcome) => Begun::Over(outcome),
+        }
+    }
+
+    /// Whether a fence device was started here, when that is the question: its agent only knows whether the device
+    /// answers, which it does on every node.
+    fn device_probe(&self, operation: &Operation) -> Option<Outcome> {
+        let probe = operation.operation == "monitor" && operation.interval_ms == 0 && !operation.capture;
+        if operation.class != "stonith" || !probe {
+            return None;
+        }
+        let devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Outcome::done(if devices.contains(&operation.rsc) { Rc::OK } else { Rc::NOT_RUNNING }))
+    }
+
+    /// Remembers the started fence devices.
+    fn note_device(&self, operation: &Operation, outcome: &Outcome) {
+        if operation.class == "stonith" && !operation.capture && outcome.rc == Rc::OK {
+            let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+            match operation.operation.as_str() {
+                "start" => {
+                    devices.insert(operation.rsc.clone());
+                }
+                "stop" => {
+                    devices.remove(&operation.rsc);
+                }
+                _ => {}
+            }
         }
     }
 
@@ -278,6 +311,7 @@ impl Shared {
         facts: Option<AgentFacts>,
         ran: Duration,
     ) {
+        self.note_device(operation, &outcome);
         let captured = |text: String| if operation.capture { text } else { String::new() };
         let outcome = holdfast_core::Outcome {
             rc: outcome.rc.0,

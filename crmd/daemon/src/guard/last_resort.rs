@@ -126,3 +126,45 @@ fn run(call: &Call, limit: Duration, meanwhile: &mut impl FnMut()) -> Ended {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_core::CallId;
+    use holdfast_totem::time::Span;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_was_started_last_is_stopped_first() {
+        let folder = std::env::temp_dir().join(format!("holdfast-last-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let mut journal = InFlight::open(&folder).unwrap();
+        let trace = folder.join("trace");
+        for (name, code) in [("first", 0), ("second", 0), ("third", 1)] {
+            let script = folder.join(name);
+            fs::write(&script, format!("#!/bin/sh\necho {name} $1 >> {}\nexit {code}\n", trace.display()))
+                .unwrap();
+            fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+            journal.active(&Operation {
+                call: CallId(0),
+                rsc: name.into(),
+                class: "lsb".into(),
+                provider: None,
+                agent: script.to_string_lossy().into_owned(),
+                operation: "stop".into(),
+                interval_ms: 0,
+                timeout: Span(20_000_000),
+                parameters: vec![],
+                target: None,
+                capture: false,
+            });
+        }
+        drop(journal);
+        let run = folder.to_string_lossy().into_owned();
+        let paths = Paths::from(|name| (name == "HOLDFAST_RUN_DIR").then(|| run.clone()), None);
+        assert!(!stop_all(&paths, || {}), "one of them failed");
+        assert_eq!(fs::read_to_string(trace).unwrap(), "third stop\nsecond stop\nfirst stop\n");
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
