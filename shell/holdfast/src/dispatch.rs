@@ -73,6 +73,7 @@ pub static TABLE: &[Command] = &[
     command(Tool, "crm_simulate", &[], "show what the cluster would do", holdfast_tools::crm_simulate::run),
     command(Tool, "corosync-keygen", &[], "make the key that all nodes share", holdfast_tools::corosync_keygen::run),
     command(Tool, "corosync-quorumtool", &[], "votes and quorum", holdfast_tools::corosync_quorumtool::run),
+    command(Tool, "crm", &[], "the shell of the cluster", holdfast_tools::crm::run),
     command(Tool, "cibadmin", &[], "query and change the configuration as XML", holdfast_tools::cibadmin::run),
     command(Tool, "crm_diff", &[], "compare configurations, apply differences", holdfast_tools::crm_diff::run),
     // The service by the names of its init scripts; `install-links --system` makes those links.

@@ -10,6 +10,7 @@ pub mod corosync_cpgtool;
 pub mod corosync_keygen;
 pub mod corosync_quorumtool;
 pub mod corosync_support;
+pub mod crm;
 pub mod crm_attribute;
 pub mod crm_diff;
 pub mod crm_error;

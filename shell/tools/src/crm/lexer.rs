@@ -67,12 +67,13 @@ pub fn words(line: &str) -> Result<Vec<String>, OpenQuote> {
 
 /// Whether a line goes on behind its end: an odd number of backslashes closes it.
 pub fn continues(line: &str) -> bool {
-    line.len() - line.trim_end_matches('\\').len() & 1 == 1
+    (line.len() - line.trim_end_matches('\\').len()) & 1 == 1
 }
 
 /// A value as `show` prints it: bare when it is made of word characters, points and hyphens, else in quotes.
 pub fn quoted(value: &str) -> String {
-    let bare = !value.is_empty() && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-'));
+    let bare =
+        !value.is_empty() && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-'));
     if bare { value.to_owned() } else { format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")) }
 }
 

@@ -25,7 +25,8 @@ pub fn all(doc: &Document) -> String {
 }
 
 fn is_empty_set(element: Element<'_>) -> bool {
-    matches!(element.name(), "cluster_property_set" | "meta_attributes") && element.children().next().is_none()
+    matches!(element.name(), "cluster_property_set" | "meta_attributes")
+        && element.children().next().is_none()
 }
 
 fn rank(element: Element<'_>) -> usize {
@@ -76,7 +77,10 @@ pub fn object(element: Element<'_>) -> String {
         "node" => node_head(element, &mut parts),
         "rsc_location" => location_head(element, &mut parts),
         "rsc_colocation" => {
-            let score = element.attr("score").map(short).or_else(|| element.attr("score-attribute").map(str::to_owned));
+            let score = element
+                .attr("score")
+                .map(short)
+                .or_else(|| element.attr("score-attribute").map(str::to_owned));
             let attribute = element.attr("node-attribute").map(|a| format!(" node-attribute={}", quoted(a)));
             format!(
                 "colocation {id} {}: {}{}",
@@ -86,7 +90,8 @@ pub fn object(element: Element<'_>) -> String {
             )
         }
         "rsc_order" => {
-            let kind = element.attr("kind").or(element.attr("score")).map(|k| format!("{k}: ")).unwrap_or_default();
+            let kind =
+                element.attr("kind").or(element.attr("score")).map(|k| format!("{k}: ")).unwrap_or_default();
             let symmetrical =
                 element.attr("symmetrical").map(|s| format!(" symmetrical={s}")).unwrap_or_default();
             format!(
@@ -105,7 +110,8 @@ pub fn object(element: Element<'_>) -> String {
         "cluster_property_set" => options("property", "cib-bootstrap-options", element, &mut parts),
         "meta_attributes" => {
             let defaults = element.parent().map(Element::name) == Some("rsc_defaults");
-            let (command, usual) = if defaults { ("rsc_defaults", "rsc-options") } else { ("op_defaults", "op-options") };
+            let (command, usual) =
+                if defaults { ("rsc_defaults", "rsc-options") } else { ("op_defaults", "op-options") };
             options(command, usual, element, &mut parts)
         }
         "tag" => {
@@ -131,13 +137,18 @@ fn agent(element: Element<'_>) -> String {
 
 fn is_promotable(element: Element<'_>) -> bool {
     element.name() == "master"
-        || element.children_named("meta_attributes").flat_map(|m| m.children()).any(|n| {
-            n.attr("name") == Some("promotable") && n.attr("value") == Some("true")
-        })
+        || element
+            .children_named("meta_attributes")
+            .flat_map(|m| m.children())
+            .any(|n| n.attr("name") == Some("promotable") && n.attr("value") == Some("true"))
 }
 
 fn members(element: Element<'_>) -> Vec<&str> {
-    element.children().filter(|e| matches!(e.name(), "primitive" | "group")).filter_map(|e| e.attr("id")).collect()
+    element
+        .children()
+        .filter(|e| matches!(e.name(), "primitive" | "group"))
+        .filter_map(|e| e.attr("id"))
+        .collect()
 }
 
 fn pairs(set: Element<'_>) -> String {
@@ -223,7 +234,10 @@ fn location_head(element: Element<'_>, parts: &mut Vec<String>) -> String {
     let rules: Vec<String> = element.children_named("rule").map(|r| rule(r, true)).collect();
     if rules.is_empty() {
         let score = element.attr("score").map(short).unwrap_or_else(|| "inf".to_owned());
-        return format!("location {id} {target}{options} {score}: {}", element.attr("node").unwrap_or_default());
+        return format!(
+            "location {id} {target}{options} {score}: {}",
+            element.attr("node").unwrap_or_default()
+        );
     }
     parts.extend(rules);
     format!("location {id} {target}{options}")
@@ -265,7 +279,9 @@ fn expression(element: Element<'_>) -> String {
             }
             out + &element.child("duration").map(fields).unwrap_or_default()
         }
-        ("date_expression", _) => format!("date spec{}", element.child("date_spec").map(fields).unwrap_or_default()),
+        ("date_expression", _) => {
+            format!("date spec{}", element.child("date_spec").map(fields).unwrap_or_default())
+        }
         (_, operation @ ("defined" | "not_defined")) => format!("{operation} {}", attr("attribute")),
         (_, operation) => {
             let kind = element.attr("type").map(|t| format!("{t}:")).unwrap_or_default();
@@ -306,7 +322,10 @@ fn set_words(element: Element<'_>, qualifier: &str) -> String {
         .collect();
     let text = sets.join(" ");
     // Fewer than three members would be read as a plain pair.
-    if sets.len() == 1 && element.descendants().filter(|e| e.name() == "resource_ref").count() < 3 && !text.starts_with(['(', '[']) {
+    if sets.len() == 1
+        && element.descendants().filter(|e| e.name() == "resource_ref").count() < 3
+        && !text.starts_with(['(', '['])
+    {
         format!("_rsc_set_ {text}")
     } else {
         text
@@ -324,7 +343,7 @@ fn options(command: &str, usual: &str, element: Element<'_>, parts: &mut Vec<Str
             },
         });
     }
-    if id == usual || id.is_empty() { format!("{command} {id}:").replace(&format!(" {usual}:"), &format!(" {usual}:")) } else { format!("{command} {id}:") }
+    format!("{command} {}:", if id.is_empty() { usual } else { id })
 }
 
 fn fencing(topology: Element<'_>) -> Option<String> {
@@ -334,7 +353,9 @@ fn fencing(topology: Element<'_>) -> Option<String> {
         let now = match (level.attr("target"), level.attr("target-pattern"), level.attr("target-attribute")) {
             (Some(node), ..) => node.to_owned(),
             (_, Some(pattern), _) => format!("pattern:{pattern}"),
-            (.., Some(attribute)) => format!("attr:{attribute}={}", level.attr("target-value").unwrap_or_default()),
+            (.., Some(attribute)) => {
+                format!("attr:{attribute}={}", level.attr("target-value").unwrap_or_default())
+            }
             _ => String::new(),
         };
         let devices = level.attr("devices").unwrap_or_default();

@@ -28,8 +28,23 @@ pub type Notes = Vec<String>;
 
 /// Elements that are objects with an identifier of their own.
 const OBJECTS: &[&str] = &[
-    "node", "primitive", "template", "group", "clone", "master", "bundle", "rsc_location", "rsc_colocation", "rsc_order",
-    "rsc_ticket", "tag", "acl_role", "acl_target", "acl_group", "alert", "cluster_property_set",
+    "node",
+    "primitive",
+    "template",
+    "group",
+    "clone",
+    "master",
+    "bundle",
+    "rsc_location",
+    "rsc_colocation",
+    "rsc_order",
+    "rsc_ticket",
+    "tag",
+    "acl_role",
+    "acl_target",
+    "acl_group",
+    "alert",
+    "cluster_property_set",
 ];
 const CONTAINERS: &[&str] = &["group", "clone", "master"];
 
@@ -49,19 +64,33 @@ pub fn objects(doc: &Document) -> Vec<Element<'_>> {
 
 /// The object of an identifier; a node also by its name.
 pub fn find<'a>(doc: &'a Document, id: &str) -> Option<Element<'a>> {
-    objects(doc).into_iter().find(|e| e.attr("id") == Some(id) || (e.name() == "node" && e.attr("uname") == Some(id)))
+    objects(doc)
+        .into_iter()
+        .find(|e| e.attr("id") == Some(id) || (e.name() == "node" && e.attr("uname") == Some(id)))
 }
 
 fn section(doc: &mut Document, name: &str) -> Result<NodeIx, Refused> {
-    let configuration =
-        doc.root().child("configuration").map(|e| e.ix()).ok_or_else(|| Refused::NoSection("configuration".to_owned()))?;
+    let configuration = doc
+        .root()
+        .child("configuration")
+        .map(|e| e.ix())
+        .ok_or_else(|| Refused::NoSection("configuration".to_owned()))?;
     if let Some(found) = doc.element(configuration).child(name) {
         return Ok(found.ix());
     }
     // Sections have a fixed order in the schema.
     const ORDER: &[&str] = &[
-        "crm_config", "rsc_defaults", "op_defaults", "nodes", "resources", "constraints", "fencing-topology", "acls",
-        "tags", "alerts", "status",
+        "crm_config",
+        "rsc_defaults",
+        "op_defaults",
+        "nodes",
+        "resources",
+        "constraints",
+        "fencing-topology",
+        "acls",
+        "tags",
+        "alerts",
+        "status",
     ];
     let place = ORDER.iter().position(|s| *s == name);
     let after = doc
@@ -109,7 +138,8 @@ pub fn add(doc: &mut Document, parsed: &Parsed) -> Result<Notes, Refused> {
         element.children_named(REFERENCE).filter_map(|r| r.attr("id")).map(str::to_owned).collect();
     for member in &members {
         let found = find(doc, member).ok_or_else(|| Refused::Absent(member.clone()))?;
-        let fits = matches!(found.name(), "primitive") || (element.name() != "group" && found.name() == "group");
+        let fits =
+            matches!(found.name(), "primitive") || (element.name() != "group" && found.name() == "group");
         if !fits {
             return Err(Refused::NotAMember(member.clone()));
         }
@@ -158,8 +188,11 @@ fn merge(doc: &mut Document, parsed: &Parsed, id: &str) -> Result<(), Refused> {
 fn put(doc: &mut Document, set: NodeIx, parsed: &Parsed) {
     let set_id = doc.element(set).attr("id").unwrap_or_default().to_owned();
     for nvpair in parsed.element.root().children_named("nvpair") {
-        let (Some(name), value) = (nvpair.attr("name"), nvpair.attr("value").unwrap_or_default()) else { continue };
-        let known = doc.element(set).children_named("nvpair").find(|n| n.attr("name") == Some(name)).map(|n| n.ix());
+        let (Some(name), value) = (nvpair.attr("name"), nvpair.attr("value").unwrap_or_default()) else {
+            continue;
+        };
+        let known =
+            doc.element(set).children_named("nvpair").find(|n| n.attr("name") == Some(name)).map(|n| n.ix());
         match known {
             Some(ix) => doc.set_attr(ix, "value", value),
             None => {
@@ -227,7 +260,10 @@ pub fn delete(doc: &mut Document, id: &str) -> Result<Notes, Refused> {
     let mut notes = Notes::new();
     let element = find(doc, id).ok_or_else(|| Refused::Absent(id.to_owned()))?;
     let (ix, name) = (element.ix(), element.name().to_owned());
-    let parent = element.parent().filter(|p| CONTAINERS.contains(&p.name())).map(|p| (p.ix(), p.attr("id").unwrap_or_default().to_owned()));
+    let parent = element
+        .parent()
+        .filter(|p| CONTAINERS.contains(&p.name()))
+        .map(|p| (p.ix(), p.attr("id").unwrap_or_default().to_owned()));
     let mut heir = None;
     if CONTAINERS.contains(&name.as_str()) {
         let members = release(doc, ix)?;
@@ -253,7 +289,11 @@ fn repoint(doc: &mut Document, gone: &str, heir: Option<&str>, notes: &mut Notes
         .filter(|e| matches!(e.name(), "rsc_location" | "rsc_colocation" | "rsc_order" | "rsc_ticket"))
         .flat_map(|e| {
             let id = e.attr("id").unwrap_or_default().to_owned();
-            NAMES.iter().filter(move |n| e.attr(n) == Some(gone)).map(move |n| (e.ix(), id.clone(), Some(*n))).collect::<Vec<_>>()
+            NAMES
+                .iter()
+                .filter(move |n| e.attr(n) == Some(gone))
+                .map(move |n| (e.ix(), id.clone(), Some(*n)))
+                .collect::<Vec<_>>()
         })
         .collect();
     let mut dropped = Vec::new();
@@ -282,7 +322,8 @@ fn repoint(doc: &mut Document, gone: &str, heir: Option<&str>, notes: &mut Notes
     for (reference, set) in references {
         doc.remove(reference);
         if doc.element(set).children().next().is_none() {
-            let owner = doc.element(set).parent().map(|o| (o.ix(), o.attr("id").unwrap_or_default().to_owned()));
+            let owner =
+                doc.element(set).parent().map(|o| (o.ix(), o.attr("id").unwrap_or_default().to_owned()));
             doc.remove(set);
             if let Some((owner, id)) = owner
                 && doc.element(owner).children_named("resource_set").next().is_none()
@@ -349,12 +390,14 @@ mod tests {
         .unwrap();
         for line in lines {
             let words = lexer::words(line).unwrap();
-            add(&mut doc, &grammar::parse(&words[0], &words[1..]).unwrap()).unwrap_or_else(|e| panic!("{line}: {e}"));
+            add(&mut doc, &grammar::parse(&words[0], &words[1..]).unwrap())
+                .unwrap_or_else(|e| panic!("{line}: {e}"));
         }
         doc
     }
 
-    const THREE: &[&str] = &["primitive a ocf:pacemaker:Dummy", "primitive b Dummy", "primitive c Dummy", "group g a b"];
+    const THREE: &[&str] =
+        &["primitive a ocf:pacemaker:Dummy", "primitive b Dummy", "primitive c Dummy", "group g a b"];
 
     #[test]
     fn groups_take_their_members_and_give_them_back() {
@@ -391,7 +434,8 @@ mod tests {
 
     #[test]
     fn renaming_reaches_everybody_who_names_it() {
-        let mut doc = build(&["primitive a Dummy params fake=1", "primitive b Dummy", "colocation c inf: a b"]);
+        let mut doc =
+            build(&["primitive a Dummy params fake=1", "primitive b Dummy", "colocation c inf: a b"]);
         rename(&mut doc, "a", "z").unwrap();
         assert_eq!(find(&doc, "c").unwrap().attr("rsc"), Some("z"));
         assert!(doc.by_id("z-instance_attributes-fake").is_some());

@@ -9,8 +9,18 @@ pub const PARTS: &[&str] =
 
 /// Attributes of an `op` element; everything else is a parameter of the operation.
 const OP_ATTRIBUTES: &[&str] = &[
-    "id", "name", "interval", "timeout", "description", "start-delay", "interval-origin", "enabled",
-    "record-pending", "role", "on-fail", "requires",
+    "id",
+    "name",
+    "interval",
+    "timeout",
+    "description",
+    "start-delay",
+    "interval-origin",
+    "enabled",
+    "record-pending",
+    "role",
+    "on-fail",
+    "requires",
 ];
 
 pub fn is_part(word: &str) -> bool {
@@ -37,7 +47,8 @@ pub fn nvset(words: &mut Words<'_>, doc: &mut Document, set: NodeIx, id: &str) -
         doc.set_attr(set, "id-ref", &word["$id-ref=".len()..]);
         return Ok(());
     }
-    if let Some(word) = words.take_if(|w| w.ends_with(':') && super::score(w.trim_end_matches(':')).is_some()) {
+    if let Some(word) = words.take_if(|w| w.ends_with(':') && super::score(w.trim_end_matches(':')).is_some())
+    {
         doc.set_attr(set, "score", &super::score(word.trim_end_matches(':')).unwrap_or_default());
     }
     if words.take_if(|w| w == "rule").is_some() {
@@ -48,8 +59,9 @@ pub fn nvset(words: &mut Words<'_>, doc: &mut Document, set: NodeIx, id: &str) -
         if name.is_empty() {
             return Err(words.unexpected(word, "NAME=VALUE"));
         }
-        if let Some(existing) = doc.element(set).children_named("nvpair").find(|n| n.attr("name") == Some(name)) {
-            let ix = existing.ix();
+        let known =
+            doc.element(set).children_named("nvpair").find(|n| n.attr("name") == Some(name)).map(|n| n.ix());
+        if let Some(ix) = known {
             doc.set_attr(ix, "value", value.unwrap_or_default());
             continue;
         }
@@ -103,7 +115,10 @@ pub fn op(words: &mut Words<'_>, doc: &mut Document, rsc: NodeIx) -> Result<(), 
         let (attribute, value) = pair(word);
         let value = value.ok_or_else(|| words.unexpected(word, "NAME=VALUE"))?;
         match attribute {
-            "interval" => interval = Some(value.to_owned()),
+            "interval" => {
+                doc.set_attr(op, "interval", value);
+                interval = Some(value.to_owned());
+            }
             "id" | "$id" => given_id = Some(value.to_owned()),
             "role" => doc.set_attr(op, "role", super::role(value).unwrap_or(value)),
             known if OP_ATTRIBUTES.contains(&known) => doc.set_attr(op, known, value),

@@ -39,7 +39,8 @@ pub fn location(words: &mut Words<'_>) -> Result<Parsed, Syntax> {
         return Ok(built.into("constraints"));
     }
     let word = words.need("SCORE: NODE, or rule ...")?;
-    let (word, glued) = word.split_once(':').ok_or_else(|| words.unexpected(word, "a score with a colon behind it"))?;
+    let (word, glued) =
+        word.split_once(':').ok_or_else(|| words.unexpected(word, "a score with a colon behind it"))?;
     let value = score(word).ok_or_else(|| words.unexpected(word, "a score: a number or inf"))?;
     built.set("score", &value);
     let node = if glued.is_empty() { words.need("the name of a node")? } else { glued };
@@ -79,7 +80,9 @@ pub fn colocation(words: &mut Words<'_>) -> Result<Parsed, Syntax> {
             }
         }
         [] | [_] if members.iter().all(|m| set::plain(m)) => {
-            return Err(words.complain("two resources expected: the one to place, and the one it is placed with"));
+            return Err(
+                words.complain("two resources expected: the one to place, and the one it is placed with")
+            );
         }
         _ => set::write(words, &mut built, &members, "role")?,
     }
@@ -130,7 +133,9 @@ pub fn ticket(words: &mut Words<'_>) -> Result<Parsed, Syntax> {
     let id = words.need("an identifier")?;
     let mut built = Element::new("rsc_ticket", id);
     let ticket = words.need("TICKET:")?;
-    let ticket = ticket.strip_suffix(':').ok_or_else(|| words.unexpected(ticket, "a ticket with a colon behind it"))?;
+    let ticket = ticket
+        .strip_suffix(':')
+        .ok_or_else(|| words.unexpected(ticket, "a ticket with a colon behind it"))?;
     built.set("ticket", ticket);
     let (members, options) = operands(words);
     for (name, value) in options {

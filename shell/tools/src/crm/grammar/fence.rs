@@ -19,7 +19,9 @@ pub fn topology(words: &mut Words<'_>) -> Result<Parsed, Syntax> {
         index += 1;
         count += 1;
         let target = target.ok_or_else(|| {
-            words.complain(format!("name the node before its devices: `NODE: {word}` (levels for all nodes are written per node)"))
+            words.complain(format!(
+                "name the node before its devices: `NODE: {word}` (levels for all nodes are written per node)"
+            ))
         })?;
         let level = built.doc.append(root, "fencing-level");
         match target.split_once('=') {

@@ -34,8 +34,24 @@ pub struct Parsed {
 
 /// Kinds of objects, as typed.
 pub const KINDS: &[&str] = &[
-    "node", "primitive", "rsc_template", "group", "clone", "ms", "master", "location", "colocation", "collocation",
-    "order", "rsc_ticket", "property", "rsc_defaults", "op_defaults", "fencing_topology", "tag", "xml",
+    "node",
+    "primitive",
+    "rsc_template",
+    "group",
+    "clone",
+    "ms",
+    "master",
+    "location",
+    "colocation",
+    "collocation",
+    "order",
+    "rsc_ticket",
+    "property",
+    "rsc_defaults",
+    "op_defaults",
+    "fencing_topology",
+    "tag",
+    "xml",
 ];
 
 /// The words of a line while they are read.
@@ -114,7 +130,9 @@ pub fn parse(kind: &str, words: &[String]) -> Result<Parsed, Syntax> {
         "fencing_topology" => fence::topology(&mut words),
         "tag" => resource::tag(&mut words),
         "xml" => verbatim(&mut words),
-        other => Err(Syntax { command: other.to_owned(), complaint: format!("`{other}` is no kind of object") }),
+        other => {
+            Err(Syntax { command: other.to_owned(), complaint: format!("`{other}` is no kind of object") })
+        }
     }?;
     words.finished()?;
     Ok(parsed)
@@ -144,7 +162,12 @@ impl Element {
 }
 
 /// `property`, `rsc_defaults`, `op_defaults`: an optional set id, then names and values.
-fn options(words: &mut Words<'_>, section: &'static str, element: &str, usual: &str) -> Result<Parsed, Syntax> {
+fn options(
+    words: &mut Words<'_>,
+    section: &'static str,
+    element: &str,
+    usual: &str,
+) -> Result<Parsed, Syntax> {
     let mut id = usual.to_owned();
     if let Some(word) = words.take_if(|w| w.starts_with("$id=") || (w.ends_with(':') && !w.contains('='))) {
         id = word.trim_start_matches("$id=").trim_end_matches(':').to_owned();
@@ -159,8 +182,9 @@ fn options(words: &mut Words<'_>, section: &'static str, element: &str, usual: &
 fn verbatim(words: &mut Words<'_>) -> Result<Parsed, Syntax> {
     let text = words.rest().join(" ");
     let element = Document::parse_default(&text).map_err(|e| words.complain(e.to_string()))?;
-    let section = section_of(element.root().name())
-        .ok_or_else(|| words.complain(format!("`{}` is not an element of the configuration", element.root().name())))?;
+    let section = section_of(element.root().name()).ok_or_else(|| {
+        words.complain(format!("`{}` is not an element of the configuration", element.root().name()))
+    })?;
     Ok(Parsed { section, element, merge: false })
 }
 
@@ -189,7 +213,9 @@ fn score(word: &str) -> Option<String> {
     match body {
         "inf" | "infinity" | "mandatory" => Some(format!("{sign}INFINITY")),
         "advisory" => Some("0".to_owned()),
-        digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => Some(format!("{sign}{digits}")),
+        digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+            Some(format!("{sign}{digits}"))
+        }
         _ => None,
     }
 }

@@ -13,11 +13,28 @@ pub enum Use {
 }
 
 const COMPARISONS: &[&str] = &["lt", "gt", "lte", "gte", "eq", "ne"];
-const SPEC_FIELDS: &[&str] =
-    &["hours", "monthdays", "weekdays", "yeardays", "months", "weeks", "years", "weekyears", "moon", "minutes", "seconds"];
+const SPEC_FIELDS: &[&str] = &[
+    "hours",
+    "monthdays",
+    "weekdays",
+    "yeardays",
+    "months",
+    "weeks",
+    "years",
+    "weekyears",
+    "moon",
+    "minutes",
+    "seconds",
+];
 
 /// Reads a rule behind the word `rule`.
-pub fn rule(words: &mut Words<'_>, doc: &mut Document, owner: NodeIx, id: &str, usage: Use) -> Result<(), Syntax> {
+pub fn rule(
+    words: &mut Words<'_>,
+    doc: &mut Document,
+    owner: NodeIx,
+    id: &str,
+    usage: Use,
+) -> Result<(), Syntax> {
     let rule = doc.append(owner, "rule");
     let mut id = id.to_owned();
     if let Some(word) = words.take_if(|w| w.starts_with("$id-ref=")) {
@@ -49,7 +66,9 @@ pub fn rule(words: &mut Words<'_>, doc: &mut Document, owner: NodeIx, id: &str, 
         let Some(word) = words.take_if(|w| matches!(w, "and" | "or" | "&&" | "||")) else { break };
         let boolean = if matches!(word, "and" | "&&") { "and" } else { "or" };
         if joined.is_some_and(|b| b != boolean) {
-            return Err(words.complain("one rule joins its expressions by `and` or by `or`, not by both; write two rules"));
+            return Err(words.complain(
+                "one rule joins its expressions by `and` or by `or`, not by both; write two rules",
+            ));
         }
         joined = Some(boolean);
     }
@@ -59,7 +78,13 @@ pub fn rule(words: &mut Words<'_>, doc: &mut Document, owner: NodeIx, id: &str, 
     Ok(())
 }
 
-fn expression(words: &mut Words<'_>, doc: &mut Document, rule: NodeIx, id: &str, number: usize) -> Result<(), Syntax> {
+fn expression(
+    words: &mut Words<'_>,
+    doc: &mut Document,
+    rule: NodeIx,
+    id: &str,
+    number: usize,
+) -> Result<(), Syntax> {
     let suffix = if number == 0 { String::new() } else { format!("-{}", number - 1) };
     let word = words.need("an expression: ATTRIBUTE eq VALUE, defined ATTRIBUTE, date ...")?;
     match word {

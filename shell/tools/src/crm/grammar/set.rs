@@ -17,7 +17,12 @@ struct Gathered {
 }
 
 /// Writes the sets of a constraint. `qualifier` is `role` or `action`.
-pub fn write(words: &Words<'_>, built: &mut Element, operands: &[String], qualifier: &str) -> Result<(), Syntax> {
+pub fn write(
+    words: &Words<'_>,
+    built: &mut Element,
+    operands: &[String],
+    qualifier: &str,
+) -> Result<(), Syntax> {
     let mut sets: Vec<Gathered> = Vec::new();
     let mut open: Option<char> = None;
     let mut fresh = true;

@@ -25,7 +25,10 @@ fn resources() {
         r#"<primitive id="s" class="ocf" provider="heartbeat" type="Filesystem"><operations><op name="start" timeout="60" interval="0s" id="s-start-0s"/><op name="monitor" interval="10s" id="s-monitor-10s"><instance_attributes id="s-monitor-10s-instance_attributes"><nvpair id="s-monitor-10s-instance_attributes-OCF_CHECK_LEVEL" name="OCF_CHECK_LEVEL" value="10"/></instance_attributes></op></operations></primitive>"#,
     );
     check("primitive httpd lsb:httpd", r#"<primitive id="httpd" class="lsb" type="httpd"/>"#);
-    check("node node1 attributes a=b", r#"<node id="node1" uname="node1"><instance_attributes id="nodes-node1"><nvpair id="nodes-node1-a" name="a" value="b"/></instance_attributes></node>"#);
+    check(
+        "node node1 attributes a=b",
+        r#"<node id="node1" uname="node1"><instance_attributes id="nodes-node1"><nvpair id="nodes-node1-a" name="a" value="b"/></instance_attributes></node>"#,
+    );
     refused("primitive p", "agent");
     refused("group g", "at least one member");
     refused("group g a a", "named twice");
@@ -34,9 +37,15 @@ fn resources() {
 #[test]
 fn constraints() {
     check("colocation c inf: a b", r#"<rsc_colocation id="c" score="INFINITY" rsc="a" with-rsc="b"/>"#);
-    check("colocation c -inf: a:Master b", r#"<rsc_colocation id="c" score="-INFINITY" rsc="a" rsc-role="Promoted" with-rsc="b"/>"#);
+    check(
+        "colocation c -inf: a:Master b",
+        r#"<rsc_colocation id="c" score="-INFINITY" rsc="a" rsc-role="Promoted" with-rsc="b"/>"#,
+    );
     check("order o mandatory: a b", r#"<rsc_order id="o" kind="Mandatory" first="a" then="b"/>"#);
-    check("order o 0: a:promote b:start symmetrical=false", r#"<rsc_order id="o" kind="Optional" symmetrical="false" first="a" first-action="promote" then="b" then-action="start"/>"#);
+    check(
+        "order o 0: a:promote b:start symmetrical=false",
+        r#"<rsc_order id="o" kind="Optional" symmetrical="false" first="a" first-action="promote" then="b" then-action="start"/>"#,
+    );
     check("location l r 100: n1", r#"<rsc_location id="l" rsc="r" score="100" node="n1"/>"#);
     check(
         "location l webip rule 100: #uname eq node1.example.com",
