@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 use holdfast_model::Score;
 
+use super::hash_order::bucket_order;
 use super::utilization::Capacity;
-use super::{Assignment, Outlook, merge_sort};
+use super::{Assignment, Outlook, Tables, merge_sort};
 use crate::facts::{Facts, NodeIx, PlacementStrategy, RscIx};
 use crate::index::IndexVec;
 
@@ -52,11 +53,23 @@ impl Judge<'_> {
     }
 }
 
+/// The nodes in the table of `rsc`, in the order in which sorting begins; it matters only where the comparison is not
+/// transitive.
+pub(super) fn nodes_to_sort(facts: &Facts<'_>, tables: &Tables, rsc: RscIx) -> Vec<NodeIx> {
+    let nodes: Vec<NodeIx> = tables.present(rsc).map(|(node, _)| node).collect();
+    if facts.options.placement != PlacementStrategy::Balanced {
+        return nodes;
+    }
+    let mut nodes = bucket_order(facts, &nodes);
+    nodes.reverse();
+    nodes
+}
+
 impl Assignment {
     /// Nodes in the table of `rsc`, the best first, as things stand after everything was placed.
     pub fn sorted_nodes(&self, facts: &Facts<'_>, rsc: RscIx) -> Vec<NodeIx> {
         let judge = Judge { facts, nodes: &self.nodes, capacity: &self.capacity };
-        let nodes: Vec<NodeIx> = self.tables.present(rsc).map(|(node, _)| node).collect();
+        let nodes = nodes_to_sort(facts, &self.tables, rsc);
         let score =
             |node: NodeIx| self.tables.get(rsc, node).map_or(Score::MINUS_INFINITY, |slot| slot.score);
         merge_sort(&nodes, &mut |a, b| judge.compare(a, b, &score, None))

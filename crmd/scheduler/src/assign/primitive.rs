@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use holdfast_model::{Role, Score};
 
-use super::judge::Judge;
+use super::judge::{Judge, nodes_to_sort};
 use super::lists::Side;
 use super::{Assigner, Given, Why, merge_sort};
 use crate::constraints::colocation::ColocationIx;
@@ -155,7 +155,7 @@ impl Assigner<'_> {
 
     /// Allowed nodes of `rsc`, best first.
     pub(super) fn sorted_nodes(&self, rsc: RscIx, active: Option<NodeIx>) -> Vec<NodeIx> {
-        let nodes: Vec<NodeIx> = self.tables.present(rsc).map(|(node, _)| node).collect();
+        let nodes = nodes_to_sort(self.facts, &self.tables, rsc);
         let score =
             |node: NodeIx| self.tables.get(rsc, node).map_or(Score::MINUS_INFINITY, |slot| slot.score);
         merge_sort(&nodes, &mut |a, b| self.compare_nodes(a, b, &score, active))

@@ -6,7 +6,7 @@ use holdfast_model::{Role, Score};
 
 use super::lists::Side;
 use super::spread::{Select, fraction};
-use super::{Assigner, merge_sort};
+use super::{Assigner, Why, merge_sort};
 use crate::constraints::location::LocationIx;
 use crate::facts::{NoQuorumPolicy, NodeIx, RscIx};
 use crate::index::Idx;
@@ -90,8 +90,12 @@ impl Assigner<'_> {
             if promotion < Score::ZERO {
                 continue;
             }
-            if let Some(given) = self.given(instance) {
-                self.tables.slot_mut(clone, given.node).score += promotion;
+            // An unmanaged instance may be where the clone is not allowed at all.
+            if let Some(given) = self.given(instance)
+                && self.tables.get(clone, given.node).is_some()
+            {
+                let sum = self.tables.slot_mut(clone, given.node).score + promotion;
+                self.set_score(clone, given.node, sum, Why::PromotionScore);
             }
         }
         let select = Select { active: true, nonnegative: true, this_with: false };
