@@ -45,6 +45,21 @@ impl Snapshot {
         cib.header.num_updates = self.version.num_updates;
         cib
     }
+
+    /// Configuration and status together as a document: the scheduler input that is saved for people.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        let mut document = Document::clone(&self.configuration);
+        let root = document.root().ix();
+        document.set_attr(root, "num_updates", &self.version.num_updates.to_string());
+        document.set_attr(root, "have-quorum", if self.quorate { "1" } else { "0" });
+        document.set_attr(root, "dc-uuid", &self.dc.to_string());
+        document.set_attr(root, "execution-date", &self.now.to_string());
+        if let Some(section) = document.root().child("status").map(|s| s.ix()) {
+            self.status.to_xml(&mut document, section);
+        }
+        document
+    }
 }
 
 /// A plan.

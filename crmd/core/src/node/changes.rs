@@ -124,16 +124,8 @@ impl Node {
         if !ours {
             return;
         }
-        let mut warnings = applied.warnings;
-        let provisional = self.is_provisional();
-        if !self.membership.quorate() && applied.configuration {
-            warnings.push(
-                "this part of the cluster has no quorum: the change is provisional and can be lost when the other \
-                 part has precedence"
-                    .to_owned(),
-            );
-        }
-        let reply = Reply::Cib(CibReply { version, xml: applied.answer, provisional, warnings });
+        let warnings = applied.warnings;
+        let reply = Reply::Cib(CibReply { version, xml: applied.answer, provisional: false, warnings });
         if applied.configuration {
             self.writes.held.push((number, change.request, reply));
             self.acknowledge();
@@ -198,11 +190,26 @@ impl Node {
         let held = std::mem::take(&mut self.writes.held);
         for (number, request, reply) in held {
             if self.is_on_enough_disks(number) {
+                let reply = self.qualified(reply);
                 self.finished(request, reply);
             } else {
                 self.writes.held.push((number, request, reply));
             }
         }
+    }
+
+    /// An acknowledgement says what it is worth at the moment it is given, not when the change was made.
+    fn qualified(&self, reply: Reply) -> Reply {
+        let Reply::Cib(mut cib) = reply else { return reply };
+        cib.provisional = self.is_provisional();
+        if !self.membership.quorate() {
+            cib.warnings.push(
+                "this part of the cluster has no quorum: the change is provisional and can be lost when the other \
+                 part has precedence"
+                    .to_owned(),
+            );
+        }
+        Reply::Cib(cib)
     }
 
     /// Whether fewer members than a majority decide here.

@@ -17,6 +17,8 @@ pub struct Inspection {
     pub ring: Option<RingId>,
     /// All members are in step.
     pub settled: bool,
+    /// This view is about to be replaced: members may see different ends of it.
+    pub ending: bool,
     /// Who decides.
     pub dc: Option<NodeId>,
     /// Version of the document.
@@ -34,6 +36,7 @@ impl Node {
         Inspection {
             ring: self.membership.ring(),
             settled: self.membership.settled(),
+            ending: self.membership.is_ending(),
             dc: self.membership.dc(),
             version: self.cib.version(),
             digest: self.cib.digest(),

@@ -70,6 +70,11 @@ impl Checks {
         self.last.remove(&host);
     }
 
+    /// A daemon was told to stop in order.
+    pub fn stopped(&mut self) {
+        self.sometimes("orderly end");
+    }
+
     /// A host lost its power.
     pub fn power_cut(&mut self, _host: Host, _now: Instant) {
         self.sometimes("power cut");
@@ -78,7 +83,7 @@ impl Checks {
     /// A node after an event.
     pub fn look(&mut self, host: Host, node: &Node) {
         let seen = node.inspect();
-        let (Some(ring), true) = (seen.ring, seen.settled) else { return };
+        let (Some(ring), true) = (seen.ring, seen.settled && !seen.ending) else { return };
         if let Some(dc) = seen.dc {
             let known = *self.deciders.entry(ring).or_insert(dc);
             if known != dc {

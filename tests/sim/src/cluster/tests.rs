@@ -10,7 +10,13 @@ fn planner() -> Planner {
 }
 
 fn plan(hosts: usize) -> Plan {
-    Plan { hosts, length: Span::secs(60), fencing: None, planner: planner(), verbose: std::env::var_os("SIM_VERBOSE").is_some() }
+    Plan {
+        hosts,
+        length: Span::secs(60),
+        fencing: None,
+        planner: planner(),
+        verbose: std::env::var_os("SIM_VERBOSE").is_some(),
+    }
 }
 
 #[test]

@@ -353,6 +353,11 @@ impl World {
             Output::Reply { id, reply, .. } => self.answered(host, id, &reply),
             Output::Plan(snapshot) => {
                 self.checks.planned(host, &snapshot);
+                if let Some(folder) = std::env::var_os("SIM_DUMP") {
+                    let file = std::path::Path::new(&folder).join(format!("{}.xml", self.now.0));
+                    // A help for reading one seed; a run does not depend on it.
+                    drop(std::fs::write(file, snapshot.document().to_string_pretty()));
+                }
                 let planned = match self.config.planner {
                     Planner::Plain => {
                         let plan = plain::plan(&snapshot, self.config.fencing);
@@ -445,6 +450,7 @@ impl World {
             Exit::Clean { .. } => {
                 self.machines[host].ended = true;
                 self.end_process(host, true);
+                self.after(Span::secs(4), Happening::Fault(Fault::Start(host)));
             }
             Exit::Restart { .. } => {
                 self.end_process(host, false);
@@ -566,6 +572,7 @@ impl World {
                 if self.is_well(host) {
                     self.input(host, Input::Shutdown);
                     self.after(back, Happening::Fault(Fault::Start(host)));
+                    self.checks.stopped();
                 }
             }
             Fault::Start(host) => {
