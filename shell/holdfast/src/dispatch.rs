@@ -5,8 +5,8 @@ use crate::bench;
 use crate::demo;
 use crate::install;
 use crate::ring;
-use crate::start;
 use crate::service;
+use crate::start;
 use crate::wrap;
 
 /// Exit status of a wrong call (`EX_USAGE` of sysexits.h).
@@ -88,6 +88,7 @@ pub static TABLE: &[Command] = &[
     command(Tool, "crm_standby", &[], "whether a node may run resources", holdfast_tools::crm_standby::run),
     command(Tool, "crm_verify", &[], "check a configuration for errors", holdfast_tools::crm_verify::run),
     command(Tool, "iso8601", &[], "dates, durations and periods", holdfast_tools::iso8601::run),
+    command(Tool, "crm_ticket", &[], "tickets of multi-site clusters", holdfast_tools::crm_ticket::run),
     // Our own.
     command(Own, "bench", &[], "measure the ring on this machine", bench::run),
     command(Own, "demo", &[], "show a real cluster on this machine losing a node and recovering", demo::run),

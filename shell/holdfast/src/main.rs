@@ -6,8 +6,8 @@ mod demo;
 mod dispatch;
 mod install;
 mod ring;
-mod start;
 mod service;
+mod start;
 mod wrap;
 
 use std::process::ExitCode;

@@ -186,12 +186,39 @@ fn change(
         let root = document.root().ix();
         document.append(root, "status");
     }
+    let refused = request.input.clone().filter(|input| input.root().name() != "cib");
     match source.apply(request, parsed.value("user")) {
         Ok(()) => Ok(exit::OK),
         Err(error) if error.code == Some(holdfast_store::Code::SchemaUnchanged) => {
             output.info(format!("Upgrade unnecessary: {}", error.text));
             Ok(exit::OK)
         }
-        Err(error) => Err(call_failed(parsed, &error)),
+        Err(error) => {
+            let failure = call_failed(parsed, &error);
+            if let (Operation::Create, Some(input)) = (operation, refused) {
+                output.fatal(&failure.message);
+                show(output, &failed_update(&input, &error.text));
+                return Err(Failure::new(failure.status, ""));
+            }
+            Err(failure)
+        }
     }
+}
+
+/// The object that could not be created, as programs expect it on standard output.
+fn failed_update(input: &Document, reason: &str) -> Document {
+    let mut document = Document::new("failed");
+    let root = document.root().ix();
+    let update = document.append(root, "failed_update");
+    let object = input.root();
+    for (name, value) in [
+        ("id", object.id().unwrap_or("")),
+        ("object-type", object.name()),
+        ("operation", "cib_create"),
+        ("reason", reason),
+    ] {
+        document.set_attr(update, name, value);
+    }
+    document.append_copy(update, input, object.ix());
+    document
 }

@@ -1,9 +1,10 @@
 //! The command line of `crm_attribute`, as data, and the list of cluster options.
 
-use holdfast_model::options::{CLUSTER, Kind};
+use holdfast_model::options::CLUSTER;
 
 use crate::arguments::{Group, Syntax, flag, valued};
 use crate::exit;
+use crate::option_list::{self, About};
 use crate::output::{Failure, Output};
 
 pub(super) const SYNTAX: Syntax = Syntax {
@@ -81,21 +82,19 @@ Query a cluster option, only the value:
 };
 
 /// Prints the options of a kind.
-pub(super) fn list(output: &mut Output, kind: &str, _all: bool) -> Result<i32, Failure> {
+pub(super) fn list(output: &mut Output, kind: &str, all: bool) -> Result<i32, Failure> {
     if kind != "cluster" {
         return Err(Failure::usage(format!(
             "Invalid --list-options value '{kind}'. Allowed values: cluster"
         )));
     }
-    output.text("Pacemaker cluster options\n");
-    for option in CLUSTER {
-        let values = match option.kind {
-            Kind::Select(words) => {
-                words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
-            }
-            other => other.name().to_owned(),
-        };
-        output.text(format!("\n  * {}\n    * Possible values: {values}\n", option.name));
-    }
+    let about = About {
+        name: "cluster-options",
+        title: "Pacemaker cluster options",
+        description: "Also known as properties, these are options that affect behavior across the entire cluster. They \
+                      are configured within cluster_property_set elements inside the crm_config subsection of the CIB \
+                      configuration section.",
+    };
+    option_list::print(output, &about, CLUSTER, all);
     Ok(exit::OK)
 }

@@ -53,7 +53,7 @@ impl Kind {
 
     fn all(self) -> Vec<i32> {
         match self {
-            Kind::Exit => exit::TABLE.iter().map(|(code, _, _)| *code).collect(),
+            Kind::Exit => exit::TABLE.iter().map(|(code, _, _)| *code).filter(|code| *code < 255).collect(),
             Kind::Return => {
                 let mut all: Vec<i32> = table::RETURN.iter().rev().map(|(code, _, _)| *code).collect();
                 all.push(0);

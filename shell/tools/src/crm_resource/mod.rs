@@ -7,6 +7,7 @@ mod parameters;
 mod places;
 mod restrictions;
 
+use holdfast_model::options::RESOURCE;
 use holdfast_model::{Cib, read};
 use holdfast_scheduler::facts::{self, Facts, Flags, RscIx, RscKind};
 use holdfast_store::{Operation, Request, Target};
@@ -17,6 +18,7 @@ use holdfast_xml::{Document, Element, WriteOptions};
 use crate::arguments::Parsed;
 use crate::cib_source::{CibError, CibSource};
 use crate::exit;
+use crate::option_list::{self, About};
 use crate::output::{Failure, Output, run_tool};
 
 const PROGRAM: &str = "crm_resource";
@@ -59,11 +61,19 @@ fn crm_resource(parsed: &Parsed, output: &mut Output) -> Result<i32, Failure> {
         "cleanup" | "refresh" | "fail" | "force-start" | "force-stop" | "force-check" | "force-promote"
         | "force-demote" | "validate" => return live::run(command, parsed, output),
         "list-options" => {
-            let allowed = "primitive, fencing";
-            return Err(Failure::usage(format!(
-                "Invalid --list-options value '{}'. Allowed values: {allowed}",
-                value.unwrap_or("")
-            )));
+            if value != Some("primitive") {
+                return Err(Failure::usage(format!(
+                    "Error parsing option --list-options: invalid value '{}', allowed values: primitive",
+                    value.unwrap_or("")
+                )));
+            }
+            let about = About {
+                name: "primitive-meta",
+                title: "Primitive meta-attributes",
+                description: "Meta-attributes applicable to primitive resources",
+            };
+            option_list::print(output, &about, RESOURCE, parsed.has("all"));
+            return Ok(exit::OK);
         }
         "restart" | "wait" | "why" | "digests" | "list-cts" | "list-operations" | "list-all-operations" => {
             return Err(Failure::new(

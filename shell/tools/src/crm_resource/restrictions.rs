@@ -283,61 +283,115 @@ fn expired(work: &Work<'_>, location: Element<'_>) -> bool {
         .any(|end| end.epoch_seconds < now)
 }
 
-/// The constraints of a resource.
+/// The constraints of a resource; with `--stack` also those of the resources bound to it.
 pub(super) fn show(work: &Work<'_>, rsc: RscIx, output: &mut Output) -> Result<i32, Failure> {
-    let id = work.config_id(rsc);
+    let top = if work.parsed.has("force") { rsc } else { work.facts.top_resource(rsc, false) };
     let constraints = work.document.root().child("configuration").and_then(|all| all.child("constraints"));
-    let all: Vec<Element<'_>> = constraints.into_iter().flat_map(Element::children).collect();
-    output.open("constraints", &[]);
-    let mut locations = Vec::new();
-    let mut bound = Vec::new();
-    let mut others = Vec::new();
-    for constraint in all {
-        let (name, own) = (constraint.name(), constraint.id().unwrap_or(""));
-        let score = constraint.attr("score").unwrap_or("INFINITY");
-        let mut attributes = vec![("id", own), ("score", score)];
-        match name {
-            "rsc_location" if constraint.attr("rsc") == Some(id) => {
-                if let Some(node) = node_of(constraint) {
-                    let score = constraint
-                        .attr("score")
-                        .or_else(|| constraint.child("rule").and_then(|rule| rule.attr("score")))
-                        .unwrap_or("0");
-                    locations.push(format!("Node {node} (score={score}, id={own}, rsc={id})"));
-                    output.element(
-                        "rsc_location",
-                        &[("node", node), ("rsc", id), ("id", own), ("score", score)],
-                    );
-                }
-            }
-            "rsc_colocation" => {
-                let (dependent, primary) = (constraint.attr("rsc"), constraint.attr("with-rsc"));
-                attributes.extend(dependent.map(|rsc| ("rsc", rsc)));
-                attributes.extend(primary.map(|rsc| ("with-rsc", rsc)));
-                if dependent == Some(id) {
-                    bound.push(format!("{} (score={score}, id={own})", primary.unwrap_or("")));
-                    output.element("rsc_colocation", &attributes);
-                } else if primary == Some(id) {
-                    others.push(format!("{} (score={score}, id={own})", dependent.unwrap_or("")));
-                    output.element("rsc_colocation", &attributes);
-                }
-            }
-            _ => {}
-        }
-    }
-    for (title, lines) in [
-        ("Locations".to_owned(), locations),
-        (format!("Resources {id} is colocated with"), bound),
-        (format!("Resources colocated with {id}"), others),
-    ] {
-        if lines.is_empty() {
-            continue;
-        }
-        output.text(format!("{title}:\n"));
-        for line in lines {
-            output.text(format!("  * {line}\n"));
-        }
-    }
-    output.close();
+    let mut listing = Listing {
+        all: constraints.into_iter().flat_map(Element::children).collect(),
+        stack: work.parsed.last_of(&["constraints", "stack"]).is_some_and(|(name, _)| name == "stack"),
+        output,
+    };
+    let id = work.config_id(top);
+    listing.output.open("constraints", &[]);
+    listing.locations(id, 0);
+    listing.bound(id, Side::Dependents, 0, &mut vec![id]);
+    listing.bound(id, Side::Primaries, 0, &mut vec![id]);
+    listing.output.close();
     Ok(exit::OK)
+}
+
+/// Which way colocations are followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// What must be where the resource is.
+    Dependents,
+    /// Where the resource must be.
+    Primaries,
+}
+
+struct Listing<'a, 'o> {
+    all: Vec<Element<'a>>,
+    stack: bool,
+    output: &'o mut Output,
+}
+
+impl<'a> Listing<'a, '_> {
+    fn line(&mut self, level: usize, text: &str) {
+        let indent = match level {
+            0 => String::new(),
+            level => format!("{}* ", "  ".repeat(level)),
+        };
+        self.output.text(format!("{indent}{text}\n"));
+    }
+
+    fn locations(&mut self, id: &str, level: usize) {
+        let found: Vec<(Element<'a>, &'a str, &'a str)> = self
+            .all
+            .iter()
+            .filter(|one| one.name() == "rsc_location" && one.attr("rsc") == Some(id))
+            .filter_map(|one| {
+                let rule = one.child("rule").and_then(|rule| rule.attr("score"));
+                Some((*one, node_of(*one)?, one.attr("score").or(rule).unwrap_or("0")))
+            })
+            .collect();
+        if found.is_empty() {
+            return;
+        }
+        self.line(level, "Locations:");
+        for (one, node, score) in found {
+            let own = one.id().unwrap_or("");
+            self.line(level + 1, &format!("Node {node} (score={score}, id={own}, rsc={id})"));
+            self.output
+                .element("rsc_location", &[("node", node), ("rsc", id), ("id", own), ("score", score)]);
+        }
+    }
+
+    fn bound(&mut self, id: &'a str, side: Side, level: usize, seen: &mut Vec<&'a str>) {
+        let (mine, theirs) = match side {
+            Side::Dependents => ("with-rsc", "rsc"),
+            Side::Primaries => ("rsc", "with-rsc"),
+        };
+        let mut found: Vec<(Element<'a>, &'a str)> = self
+            .all
+            .iter()
+            .filter(|one| one.name() == "rsc_colocation" && one.attr(mine) == Some(id))
+            .filter_map(|one| Some((*one, one.attr(theirs)?)))
+            .collect();
+        found.sort_by_key(|(_, other)| *other);
+        if found.is_empty() {
+            return;
+        }
+        let title = match side {
+            Side::Dependents => format!("Resources colocated with {id}:"),
+            Side::Primaries => format!("Resources {id} is colocated with:"),
+        };
+        self.line(level, &title);
+        for (one, other) in found {
+            let (own, score) = (one.id().unwrap_or(""), one.attr("score").unwrap_or("INFINITY"));
+            if seen.contains(&other) {
+                self.line(level + 1, &format!("{other} (id={own} - loop)"));
+                continue;
+            }
+            self.line(level + 1, &format!("{other} (score={score}, id={own})"));
+            let (dependent, primary) = (one.attr("rsc").unwrap_or(""), one.attr("with-rsc").unwrap_or(""));
+            let attribute = one.attr("node-attribute").unwrap_or("#uname");
+            self.output.element(
+                "rsc_colocation",
+                &[
+                    ("id", own),
+                    ("rsc", dependent),
+                    ("with-rsc", primary),
+                    ("score", score),
+                    ("node-attribute", attribute),
+                ],
+            );
+            self.locations(other, level + 2);
+            if self.stack {
+                seen.push(other);
+                self.bound(other, side, level + 2, seen);
+                seen.pop();
+            }
+        }
+    }
 }

@@ -277,7 +277,18 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
             }
         }
     }
-    let save_to = if args.in_place { args.xml_file.as_ref() } else { args.save_output.as_ref() };
+    // In place of a live check is the file or shadow copy that stands for the cluster; the cluster itself never.
+    let stand_in = match crate::cib_source::Place::from_environment() {
+        crate::cib_source::Place::File(path) | crate::cib_source::Place::Shadow { path, .. } => {
+            Some(path.display().to_string())
+        }
+        crate::cib_source::Place::Live => None,
+    };
+    let save_to = match (args.in_place, args.live_check) {
+        (true, true) => stand_in.as_ref(),
+        (true, false) => args.xml_file.as_ref(),
+        (false, _) => args.save_output.as_ref(),
+    };
     if let Some(path) = save_to.filter(|path| path.as_str() != "-") {
         input::save(path, &mut document, &cib)?;
     }
