@@ -1,5 +1,7 @@
 //! Three nodes in one process on 127.0.0.1: they form a ring, order messages, lose one, go on, and take it back.
 
+#![allow(clippy::unwrap_used)]
+
 use holdfast_node::config::Scheduling;
 use holdfast_node::groups::{GroupClient, GroupEvent, ServerSettings};
 use holdfast_node::thread::{LinkBinding, LinkSocket, RingStatus};

@@ -52,8 +52,10 @@ struct Client {
     joined: BTreeMap<u16, (String, bool)>,
     /// Registered for writing as well.
     wants_write: bool,
-    /// When it last took something while much was waiting.
-    taken: Instant,
+    /// When it last took something while much was waiting; `None` while little is.
+    taken: Option<Instant>,
+    /// It took something since the last look.
+    progress: bool,
     gone: bool,
 }
 
@@ -94,7 +96,10 @@ impl Buffer {
 pub(crate) struct Server {
     settings: ServerSettings,
     listener: UnixListener,
+    /// Programs that may be read.
     epoll: OwnedFd,
+    /// Programs that do not take what is theirs. A set of its own: they must go on while nobody is read.
+    writers: OwnedFd,
     clients: BTreeMap<u64, Client>,
     next: u64,
     table: Table,
@@ -120,6 +125,7 @@ impl Server {
             settings,
             listener,
             epoll,
+            writers: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             clients: BTreeMap::new(),
             next: LISTENER + 1,
             table: Table::new(node),
@@ -134,6 +140,20 @@ impl Server {
     /// Becomes readable when [`Self::ready`] has something to do.
     pub fn fd(&self) -> &OwnedFd {
         &self.epoll
+    }
+
+    /// Becomes readable when [`Self::write_ready`] has something to do.
+    pub fn write_fd(&self) -> &OwnedFd {
+        &self.writers
+    }
+
+    /// Writes to programs that take something again.
+    pub fn write_ready(&mut self) -> io::Result<()> {
+        for (id, _) in poll_set(&self.writers)? {
+            self.write(id);
+        }
+        self.bury();
+        Ok(())
     }
 
     /// Whether programs are to be left alone for now: the ring has enough, or somebody does not keep up.
@@ -166,20 +186,10 @@ impl Server {
 
     /// Takes what programs sent, and new programs.
     pub fn ready(&mut self) -> io::Result<()> {
-        let mut events: Vec<epoll::Event> = Vec::with_capacity(64);
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&now)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        for event in events {
-            let (id, flags) = (event.data.u64(), event.flags);
+        for (id, flags) in poll_set(&self.epoll)? {
             if id == LISTENER {
                 self.accept();
                 continue;
-            }
-            if flags.contains(epoll::EventFlags::OUT) {
-                self.write(id);
             }
             if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR)
                 && !self.full()
@@ -222,7 +232,8 @@ impl Server {
                 output: Buffer::default(),
                 joined: BTreeMap::new(),
                 wants_write: false,
-                taken: Instant::default(),
+                taken: None,
+                progress: false,
                 gone: false,
             };
             self.clients.insert(id, client);
@@ -452,10 +463,11 @@ impl Server {
                 self.write(id);
             }
             if let Some(client) = self.clients.get_mut(&id) {
-                if client.output.len() < HIGH {
-                    client.taken = now;
-                }
-                if client.output.len() > LIMIT || now.since(client.taken) > PATIENCE {
+                let much = client.output.len() >= HIGH;
+                let moved = std::mem::take(&mut client.progress);
+                client.taken = if !much || moved { None } else { client.taken.or(Some(now)) };
+                let stuck = client.taken.is_some_and(|since| now.since(since) > PATIENCE);
+                if client.output.len() > LIMIT || stuck {
                     client.gone = true;
                 }
             }
@@ -476,7 +488,10 @@ impl Server {
         while client.output.len() > 0 {
             match client.socket.write(client.output.waiting()) {
                 Ok(0) => break,
-                Ok(count) => client.output.took(count),
+                Ok(count) => {
+                    client.output.took(count);
+                    client.progress = true;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => {
@@ -488,9 +503,13 @@ impl Server {
         let wants = client.output.len() > 0;
         if wants != client.wants_write {
             client.wants_write = wants;
-            let flags =
-                if wants { epoll::EventFlags::IN | epoll::EventFlags::OUT } else { epoll::EventFlags::IN };
-            if epoll::modify(&self.epoll, &client.socket, epoll::EventData::new_u64(id), flags).is_err() {
+            let data = epoll::EventData::new_u64(id);
+            let done = if wants {
+                epoll::add(&self.writers, &client.socket, data, epoll::EventFlags::OUT)
+            } else {
+                epoll::delete(&self.writers, &client.socket)
+            };
+            if done.is_err() {
                 client.gone = true;
             }
         }
@@ -503,6 +522,7 @@ impl Server {
             let Some(client) = self.clients.remove(&id) else { continue };
             // Closing the socket takes it out of the set.
             let _ = epoll::delete(&self.epoll, &client.socket);
+            let _ = epoll::delete(&self.writers, &client.socket);
             for (group, _) in client.joined.values() {
                 let reason = Reason::ProcessDown as u8;
                 self.tell(&Between::Leave { group, pid: client.pid, reason });
@@ -526,6 +546,17 @@ impl Drop for Server {
         // The next daemon replaces it anyhow.
         let _ = std::fs::remove_file(&self.settings.path);
     }
+}
+
+/// What is ready in a set, without waiting.
+fn poll_set(set: &OwnedFd) -> io::Result<Vec<(u64, epoll::EventFlags)>> {
+    let mut events: Vec<epoll::Event> = Vec::with_capacity(64);
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match epoll::wait(set, rustix::buffer::spare_capacity(&mut events), Some(&now)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(events.iter().map(|event| (event.data.u64(), event.flags)).collect())
 }
 
 fn listen(path: &Path) -> io::Result<UnixListener> {

@@ -32,6 +32,7 @@ impl World {
             while !stopped.load(Ordering::Acquire) {
                 for at in 0..servers.len() {
                     servers[at].ready().unwrap();
+                    servers[at].write_ready().unwrap();
                     while let Some((_, bytes)) = servers[at].take() {
                         servers.iter_mut().for_each(|server| server.delivered(at as u32 + 1, &bytes));
                     }

@@ -29,12 +29,15 @@ const COMMANDS: u64 = 0;
 const TIMER: u64 = 1;
 const ROUTES: u64 = 2;
 const GROUPS: u64 = 3;
+const GROUPS_WRITE: u64 = 4;
 const LINKS: u64 = 16;
 /// Batches taken from one socket before the others have their turn.
 const ROUNDS: usize = 8;
+/// Bytes of programs' messages that may wait inside the ring.
+const GROUPS_IN_RING: usize = 512 << 10;
 /// Programs are looked at again no sooner than this after the last time: between two looks they fill a batch, where a
 /// look at every message would let them write one message a turn.
-const PACE: Span = Span::micros(50);
+const PACE: Span = Span::micros(200);
 /// Above so many times [`EVENT_BYTES`] memory is at risk and the node goes, with or without goodbye.
 const HARD_LIMIT: usize = 4;
 
@@ -77,6 +80,8 @@ pub(super) struct Driver {
     groups_watched: bool,
     /// When programs were looked at last.
     groups_looked: Instant,
+    /// Room in an empty ring.
+    whole_room: usize,
     leaving: bool,
     links_up: Vec<(u8, bool)>,
     finished: bool,
@@ -106,6 +111,7 @@ impl Driver {
         }
         if let Some(groups) = &groups {
             watch(&epoll, groups.fd(), GROUPS)?;
+            watch(&epoll, groups.write_fd(), GROUPS_WRITE)?;
         }
         for socket in &sockets {
             watch_link(&epoll, socket)?;
@@ -114,7 +120,6 @@ impl Driver {
         let ring =
             Ring::new(settings.config.clone(), settings.key, settings.identity, persisted, seed, clock());
         Ok(Driver {
-            ring,
             config: settings.config,
             settings_name: name,
             local,
@@ -137,6 +142,8 @@ impl Driver {
             groups_watched: groups.is_some(),
             groups,
             groups_looked: Instant::default(),
+            whole_room: ring.room(),
+            ring,
             leaving: false,
             links_up: Vec::new(),
             finished: false,
@@ -206,7 +213,11 @@ impl Driver {
                         self.armed = None;
                     }
                     ROUTES => self.routes_changed(),
-                    GROUPS => self.look_at_programs(),
+                    GROUPS => {
+                        self.groups_looked = clock().mono;
+                        self.look_at_programs(Server::ready);
+                    }
+                    GROUPS_WRITE => self.look_at_programs(Server::write_ready),
                     _ => self.link_ready(data - LINKS, event.flags),
                 }
             }
@@ -218,10 +229,9 @@ impl Driver {
         Ok(())
     }
 
-    fn look_at_programs(&mut self) {
+    fn look_at_programs(&mut self, look: fn(&mut Server) -> io::Result<()>) {
         let Some(groups) = &mut self.groups else { return };
-        self.groups_looked = clock().mono;
-        if let Err(error) = groups.ready() {
+        if let Err(error) = look(groups) {
             self.groups = None;
             self.events.send(Event::Warning(format!("process groups are closed: {error}")));
         }
@@ -289,7 +299,10 @@ impl Driver {
             fed = true;
         }
         while let Some(groups) = &mut self.groups {
-            if groups.next_size().is_none_or(|size| size >= self.ring.room()) {
+            // What waits inside the ring arrives even after somebody asked to hold: it is kept small.
+            let room = self.ring.room();
+            let much = self.whole_room.saturating_sub(room) > GROUPS_IN_RING;
+            if much || groups.next_size().is_none_or(|size| size >= room) {
                 break;
             }
             let Some((guarantee, mut payload)) = groups.take() else { break };

@@ -210,16 +210,16 @@ fn failover(options: &Options) -> Result<Value, String> {
     let rounds = (options.seconds as usize).clamp(1, 20);
     for turn in 0..2 * rounds {
         let clean = turn % 2 == 1;
-        watchers.truncate(last);
         let start = Instant::now();
         if clean {
             stage.terminate(last)?;
         } else {
             stage.kill(last)?;
         }
-        for watcher in &mut watchers {
+        for watcher in &mut watchers[..last] {
             watcher.wait_for(all - 1, Duration::from_secs(60))?;
         }
+        watchers.truncate(last);
         if clean {
             left.push(ms(start.elapsed()))
         } else {

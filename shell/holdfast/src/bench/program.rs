@@ -17,6 +17,8 @@ const END: u64 = u64::MAX;
 
 /// Runs one program; its words are kind, socket and the numbers of the measurement.
 pub fn run(words: &[String]) -> i32 {
+    // Nobody reads us when the measurement is interrupted.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let result = match words {
         [kind, socket] if kind == "watch" => watch(Path::new(socket)),
         [kind, socket, rest @ ..] => match numbers(rest) {
@@ -158,7 +160,8 @@ fn receive(socket: &Path, plan: &Plan) -> Result<(), ClientError> {
                 }
             }
             GroupEvent::Changed { left, .. } if !left.is_empty() => break,
-            GroupEvent::Changed { .. } | GroupEvent::Refused { .. } => {}
+            GroupEvent::Changed { .. } => {}
+            GroupEvent::Refused { why, .. } => return Err(ClientError::Refused(why)),
         }
         if !ended.is_empty() && last == 0 {
             last = now();
