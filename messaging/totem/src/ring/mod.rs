@@ -395,8 +395,8 @@ impl Ring {
 
     fn next_wake(&self) -> Option<(Instant, &'static str)> {
         let soon = self.presence_soon.then(|| (self.presence_sent + Span::millis(5), "presence"));
-        let progress =
-            self.config.require_progress.then(|| (self.progress_at + self.progress_limit(), "progress"));
+        let waits = self.config.require_progress && self.leaving.is_none();
+        let progress = waits.then(|| (self.progress_at + self.progress_limit(), "progress"));
         [
             Some((self.slow_at, "peers")),
             soon,

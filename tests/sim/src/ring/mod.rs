@@ -3,6 +3,7 @@
 pub mod checker;
 pub mod faults;
 pub mod run;
+pub mod sabotage;
 #[cfg(test)]
 mod tests;
 pub mod world;

@@ -7,7 +7,9 @@ use holdfast_totem::config::Sealing;
 use holdfast_totem::time::Span;
 
 use crate::chance::Chance;
+use crate::net::{Scope, Weather};
 use crate::ring::faults::{Fault, Trouble};
+use crate::ring::sabotage::Sabotage;
 use crate::ring::world::{Settings, World};
 
 /// What a run has shown.
@@ -39,7 +41,7 @@ pub fn settings(chance: &mut Chance) -> Settings {
     let sealing = if chance.hits(250_000) { Sealing::Sealed } else { Sealing::Clear };
     let sequence = chance.hits(100_000).then(|| {
         let start = u64::from(u32::MAX) - chance.below(100);
-        (start, start + chance.between(50, 2_000))
+        (start, start + chance.between(1_000, 8_000))
     });
     Settings { hosts, links, token, sealing, sequence }
 }
@@ -106,6 +108,9 @@ pub fn run_with(
         world.checker.check_partitions(now);
     }
     trouble.heal(&mut world);
+    if world.sabotage.as_ref().is_some_and(Sabotage::hinders_healing) {
+        world.net.begin(Weather::Cut, Scope { from: Some(0), ..Scope::default() });
+    }
     // Distrust and damping may take some time-outs to wear off.
     let settled = world.now + token.times(40) + Span::secs(5);
     let mut calm = 0;
@@ -122,6 +127,9 @@ pub fn run_with(
                 && world.machines[h].paused.is_none()
         });
         calm = if together { calm + 1 } else { 0 };
+    }
+    if let Some(sabotage) = &mut world.sabotage {
+        sabotage.at_the_end();
     }
     for host in 0..hosts {
         world.say(host, Guarantee::Safe, 100);

@@ -15,6 +15,7 @@ use holdfast_totem::{
 use crate::chance::Chance;
 use crate::net::{Host, Net, address, locate};
 use crate::ring::checker::{Checker, Tag};
+use crate::ring::sabotage::Sabotage;
 
 /// What a world is made of.
 #[derive(Clone, Debug)]
@@ -56,6 +57,8 @@ pub struct Machine {
     pub leaving: bool,
     /// Offset of the wall clock.
     pub wall: i64,
+    /// A clone: uses the node id of this host, and nobody checks what it sees.
+    pub claims: Option<Host>,
     inbox: Vec<(u8, SocketAddr, Vec<u8>)>,
     woken_at: Option<Instant>,
     said: u64,
@@ -80,6 +83,12 @@ pub struct World {
     pub datagrams: u64,
     /// Prints what the rings log.
     pub verbose: bool,
+    /// A bug that is planted between the rings and the checker.
+    pub sabotage: Option<Sabotage>,
+    /// Everything but deliveries that rings have put out, when it is kept.
+    pub seen: Option<Vec<(Instant, Host, Output)>>,
+    /// The key of daemons that start.
+    pub key: Key,
     events: BinaryHeap<Reverse<(Instant, u64, Event)>>,
     order: u64,
     config: Config,
@@ -118,6 +127,7 @@ impl World {
             paused: None,
             leaving: false,
             wall: 0,
+            claims: None,
             inbox: Vec::new(),
             woken_at: None,
             said: 0,
@@ -130,6 +140,9 @@ impl World {
             chance: Chance::new(seed),
             datagrams: 0,
             verbose: false,
+            sabotage: None,
+            seen: None,
+            key: Key::new(&[42; 128]).expect("128 bytes are a key"),
             events: BinaryHeap::new(),
             order: 0,
             config: config(&settings),
@@ -140,6 +153,11 @@ impl World {
     /// The configuration in use.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Changes the configuration of daemons that start from now on.
+    pub fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
     }
 
     fn clock(&self, host: Host) -> Now {
@@ -168,14 +186,15 @@ impl World {
         }
         let mut id = [0; 16];
         id[..8].copy_from_slice(&(host as u64 + 1).to_le_bytes());
+        let claimed = self.machines[host].claims.unwrap_or(host);
         let identity = Identity {
-            node_id: node(host),
-            name: format!("node{}", host + 1),
+            node_id: node(claimed),
+            name: format!("node{}", claimed + 1),
             boot_salt: salt,
             boot_id: id,
             machine_id: id,
         };
-        let key = Key::new(&[42; 128]).expect("128 bytes are a key");
+        let key = self.key.clone();
         let now = self.clock(host);
         let seed = self.chance.draw();
         let machine = &mut self.machines[host];
@@ -284,7 +303,22 @@ impl World {
                         self.print(host, &output);
                     }
                     left |= matches!(output, Output::Left(_));
-                    self.checker.observe(host, self.now, &output);
+                    let clone = self.machines[host].claims.is_some();
+                    match self.sabotage.take() {
+                        _ if clone => {}
+                        None => self.checker.observe(host, self.now, &output),
+                        Some(mut sabotage) => {
+                            for output in sabotage.twist(host, self.now, &output) {
+                                self.checker.observe(host, self.now, &output);
+                            }
+                            self.sabotage = Some(sabotage);
+                        }
+                    }
+                    if let Some(seen) = &mut self.seen
+                        && !matches!(output, Output::Deliver(_))
+                    {
+                        seen.push((self.now, host, output));
+                    }
                 }
             }
         }
@@ -346,7 +380,12 @@ impl World {
         let now = self.clock(host).mono;
         let due = self.machines[host].ring.as_ref().and_then(Ring::deadline);
         match due {
-            Some((at, _)) if at <= now => self.input(host, Input::Timer),
+            Some((at, why)) if at <= now => {
+                if self.verbose {
+                    println!("{:.6} node {}: wakes for {why}", self.now.0 as f64 / 1e6, host + 1);
+                }
+                self.input(host, Input::Timer);
+            }
             Some(_) => self.arm(host),
             None => {}
         }
