@@ -129,7 +129,13 @@ pub fn schedule_facts(facts: &Facts<'_>, settings: Settings) -> Schedule {
     let graph = graph::build::build(&mut plan, settings.transition_id.max(1));
     let summary = summary::lines(&mut plan);
     let considered = if settings.considered { graph::build::considered(&plan) } else { Vec::new() };
-    let problems = facts.problems.iter().map(ToString::to_string).chain(placement.problems).collect();
+    let problems = facts
+        .problems
+        .iter()
+        .map(ToString::to_string)
+        .chain(placement.problems)
+        .chain(std::mem::take(&mut plan.problems))
+        .collect();
     Schedule {
         graph,
         summary,

@@ -156,6 +156,15 @@ impl Plan<'_> {
                 }
             }
         }
+        if let Some(rsc) = rsc.filter(|_| self.dated_operations) {
+            // Only for when its rules will give another answer.
+            let op = op.map(|at| &self.rsc(rsc).ops()[at]);
+            let interval = match key {
+                Key::Op(_, interval) => u32::try_from(interval).unwrap_or(u32::MAX),
+                Key::Notify(..) | Key::Named(_) => 0,
+            };
+            self.facts.op_meta(rsc, node, self.task_text(task), interval, op);
+        }
         self.actions.push(Act {
             priority: 0,
             rsc,

@@ -43,8 +43,15 @@ impl<'f> Plan<'f> {
             if !data.maintenance && !available {
                 continue;
             }
-            let Some(history) = facts.cib.status.nodes.iter().position(|state| state.name == data.name)
-            else {
+            let mut states = facts
+                .cib
+                .status
+                .nodes
+                .iter()
+                .enumerate()
+                .filter(|(_, state)| state.name == data.name && !state.resources.is_empty());
+            // Histories of a node that is there twice are not trusted.
+            let (Some((history, _)), None) = (states.next(), states.next()) else {
                 continue;
             };
             for (resource, entry) in facts.cib.status.nodes[history].resources.iter().enumerate() {

@@ -51,8 +51,8 @@ pub(crate) struct Ordering {
     pub flags: u32,
 }
 
-/// Sorts nodes of a table by preference.
-pub(crate) type Preference<'f> = Box<dyn Fn(&AllowedNodes) -> Vec<NodeIx> + 'f>;
+/// Nodes of a resource's table, the best first.
+pub(crate) type Preference<'f> = Box<dyn Fn(RscIx) -> Vec<NodeIx> + 'f>;
 
 /// Everything while the plan is made.
 pub(crate) struct Plan<'f> {
@@ -74,8 +74,12 @@ pub(crate) struct Plan<'f> {
     pub preference: Preference<'f>,
     /// Resources by the names that constraints may use.
     pub by_name: BTreeMap<&'f str, RscIx>,
+    /// Rules decide about settings of operations.
+    pub dated_operations: bool,
     /// What a person should be told.
     pub notices: Vec<String>,
+    /// What is wrong with the configuration.
+    pub problems: Vec<String>,
     pub digest_cache: DigestCache,
 }
 
@@ -130,9 +134,15 @@ impl<'f> Plan<'f> {
             name_index: BTreeMap::new(),
             orderings: Vec::new(),
             blockers: vec![Vec::new(); facts.rscs.len()],
-            preference: Box::new(|allowed| allowed.keys().copied().collect()),
+            preference: Box::new(|_| Vec::new()),
             by_name: crate::order::index_names(facts),
+            dated_operations: facts.cib.op_defaults.iter().any(|set| set.rule.is_some())
+                || facts
+                    .rscs
+                    .iter()
+                    .any(|rsc| rsc.ops().iter().any(|op| op.meta.iter().any(|set| set.rule.is_some()))),
             notices: Vec::new(),
+            problems: Vec::new(),
             digest_cache: facts.digests.clone(),
         }
     }

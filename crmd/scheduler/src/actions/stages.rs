@@ -6,10 +6,10 @@ use super::kinds::{Key, Task};
 use super::plan::{Blocker, Plan};
 use crate::assign::{Assignment, Tables};
 use crate::constraints::Origin;
-use crate::facts::{Allowed, AllowedNodes, EarlyAction, Facts, Flags, NodeIx, PlacementStrategy, RscIx};
+use crate::facts::{Allowed, AllowedNodes, EarlyAction, Facts, Flags, RscIx};
 use crate::order::relation as ar;
+use holdfast_model::Role;
 use holdfast_model::config::Constraint;
-use holdfast_model::{Role, Score};
 
 /// Makes all actions and orders them; what is left is choosing those for the graph.
 pub(crate) fn make_plan<'f>(facts: &'f Facts<'f>, assignment: &'f Assignment) -> Plan<'f> {
@@ -173,7 +173,7 @@ impl<'f> Plan<'f> {
             self.facts.note_recheck(recheck);
         }
         let facts = self.facts;
-        self.preference = Box::new(move |allowed| preferred(facts, assignment, allowed));
+        self.preference = Box::new(move |rsc| assignment.sorted_nodes(facts, rsc));
     }
 
     /// Mandatory colocations with a resource; for a group also those configured for its members.
@@ -196,28 +196,4 @@ impl<'f> Plan<'f> {
             })
             .collect()
     }
-}
-
-/// Nodes in the order in which a resource would prefer them.
-fn preferred(facts: &Facts<'_>, assignment: &Assignment, allowed: &AllowedNodes) -> Vec<NodeIx> {
-    let mut nodes: Vec<(NodeIx, Score)> = allowed
-        .iter()
-        .map(|(node, slot)| {
-            let (data, outlook) = (&facts.nodes[*node], &assignment.nodes[*node]);
-            let usable =
-                outlook.online && !outlook.shutdown && !outlook.unclean && !data.standby && !data.maintenance;
-            (*node, if usable { slot.score } else { Score::MINUS_INFINITY })
-        })
-        .collect();
-    nodes.sort_by(|(a, a_score), (b, b_score)| {
-        let load = |node: &NodeIx| match facts.options.placement {
-            PlacementStrategy::Minimal => 0,
-            PlacementStrategy::Default | PlacementStrategy::Utilization | PlacementStrategy::Balanced => {
-                assignment.nodes[*node].resources
-            }
-        };
-        let name = |node: &NodeIx| &facts.nodes[*node].name;
-        b_score.cmp(a_score).then_with(|| load(a).cmp(&load(b))).then_with(|| name(a).cmp(name(b)))
-    });
-    nodes.into_iter().map(|(node, _)| node).collect()
 }

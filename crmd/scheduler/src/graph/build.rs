@@ -2,6 +2,7 @@
 //!
 //! Knows which actions and which of their inputs belong into the graph. Does not change the plan otherwise.
 
+use super::cycles::break_cycles;
 use super::{Action, ActionId, Synapse, TransitionGraph};
 use crate::actions::kinds::{ActIx, Input, Key, Task, flag};
 use crate::actions::plan::Plan;
@@ -41,8 +42,32 @@ pub(crate) fn build(plan: &mut Plan<'_>, id: u32) -> TransitionGraph {
     for action in (0..plan.actions.len() as u32).rev().map(ActIx) {
         emit(plan, action, &mut graph);
     }
+    drop_circles(plan, &mut graph);
     graph.recheck_by = plan.facts.recheck_by.get().filter(|time| *time > 0);
     graph
+}
+
+/// Gives up waits that would hold up the whole transition: those that only say "one after the other" go first.
+fn drop_circles(plan: &mut Plan<'_>, graph: &mut TransitionGraph) {
+    let soft = ar::ORDERED | ar::SERIALIZE | ar::THEN_IMPLIES_FIRST_GRAPHED | ar::FIRST_IMPLIES_THEN_GRAPHED;
+    let index = |id: ActionId| ActIx(id.0 - 1);
+    let broken = break_cycles(graph, |first, then| {
+        let inputs = &plan.act(index(then)).before;
+        let flags = inputs.iter().find(|input| input.first == index(first)).map_or(0, |input| input.flags);
+        u32::from(flags & !soft != 0)
+    });
+    for wait in broken {
+        for input in &mut plan.act_mut(index(wait.then)).before {
+            if input.first == index(wait.first) {
+                input.graphed = false;
+                input.flags = ar::NONE;
+            }
+        }
+        let (first, then) = (plan.full_key(index(wait.first)), plan.full_key(index(wait.then)));
+        plan.problems.push(format!(
+            "Orderings form a circle: {then} does not wait for {first}; remove one of the orderings between them"
+        ));
+    }
 }
 
 fn emit_rsc(plan: &mut Plan<'_>, rsc: RscIx, graph: &mut TransitionGraph) {

@@ -4,6 +4,7 @@
 //! Does not know how it came about (`actions`, `order`) nor how XML is parsed.
 
 pub(crate) mod build;
+mod cycles;
 mod describe;
 pub mod dot;
 pub mod run;

@@ -99,7 +99,7 @@ impl Plan<'_> {
     /// Unpacks a constraint between two names.
     pub(crate) fn order_pair(&mut self, order: &Order) {
         let (Some(first), Some(then)) = (self.meaning(&order.first), self.meaning(&order.then)) else {
-            self.notices.push(format!(
+            self.problems.push(format!(
                 "Ignoring constraint '{}' because '{}' or '{}' is not a valid resource or tag",
                 order.id, order.first, order.then
             ));
@@ -200,7 +200,7 @@ impl Plan<'_> {
                     Some(Meaning::Several(several)) => members.extend(several),
                     None => {
                         let id = &order.id;
-                        self.notices.push(format!(
+                        self.problems.push(format!(
                             "Ignoring resource sets for constraint '{id}' because '{name}' is not a valid resource or tag"
                         ));
                         return;

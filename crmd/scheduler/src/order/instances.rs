@@ -120,7 +120,7 @@ impl Plan<'_> {
         };
         match self.location(other, current) {
             Some(node) => on(node),
-            None => (self.preference)(&self.rscs[other].allowed).into_iter().find_map(on),
+            None => (self.preference)(other).into_iter().find_map(on),
         }
     }
 
