@@ -1,6 +1,7 @@
 //! What counts before any resource is placed: locks, locations, stickiness, failures, exclusive discovery.
 
 use holdfast_model::config::ProbeMode;
+use holdfast_model::duration::seconds_at_least_one;
 use holdfast_model::{Role, Score};
 
 use super::table::{Row, Slot};
@@ -107,8 +108,7 @@ impl Assigner<'_> {
         let Some((lock_node, since)) = lock else { return };
         let limit_ms = self.facts.options.shutdown_lock_limit_ms;
         if limit_ms > 0 {
-            let expires = since + i64::try_from(limit_ms.div_ceil(1000)).unwrap_or(i64::MAX / 2) + 1;
-            self.recheck_at(expires);
+            self.recheck_at(since.saturating_add(seconds_at_least_one(limit_ms)).saturating_add(1));
         }
         for node in self.facts.nodes.indices().filter(|&node| node != lock_node) {
             self.prefer(rsc, Some(node), Score::MINUS_INFINITY, Why::ShutdownLock);
@@ -122,7 +122,9 @@ impl Assigner<'_> {
     }
 
     fn recheck_at(&mut self, when: i64) {
-        self.recheck_by = Some(self.recheck_by.map_or(when, |earlier| earlier.min(when)));
+        if when > self.facts.now {
+            self.recheck_by = Some(self.recheck_by.map_or(when, |earlier| earlier.min(when)));
+        }
     }
 
     /// Applies a location to the resource and what it is made of.

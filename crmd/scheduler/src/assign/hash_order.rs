@@ -15,6 +15,15 @@ pub(super) fn bucket_order(facts: &Facts<'_>, nodes: &[NodeIx]) -> Vec<NodeIx> {
     order(&hashes)
 }
 
+/// Names with values, in the order of the buckets of the names.
+pub(super) fn named_in_bucket_order<V: Clone>(
+    values: &std::collections::BTreeMap<String, V>,
+) -> Vec<(String, V)> {
+    let entries: Vec<(u32, (&String, &V))> =
+        values.iter().map(|(name, value)| (hash(name), (name, value))).collect();
+    order(&entries).into_iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 /// Times 31 over the bytes; the values that mark empty buckets are avoided.
 fn hash(id: &str) -> u32 {
     let value =

@@ -2,6 +2,7 @@
 
 use holdfast_model::{Role, Score};
 
+use super::hash_order::named_in_bucket_order;
 use super::{Assigner, Given, ScoreLine};
 use crate::facts::{NodeIx, RscIx, RscKind};
 
@@ -58,7 +59,7 @@ impl Assigner<'_> {
         self.nodes[given.node].resources += 1;
         self.capacity.consume(self.facts, given.node, rsc);
         if self.wanted.utilization {
-            let values = self.facts.rscs[rsc].utilization.clone().into_iter().collect();
+            let values = named_in_bucket_order(&self.facts.rscs[rsc].utilization);
             self.lines.push(ScoreLine::Utilization { rsc, node: given.node, values });
         }
     }

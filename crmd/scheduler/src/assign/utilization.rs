@@ -7,7 +7,7 @@ use holdfast_model::Score;
 use holdfast_model::score::parse_leading_integer;
 
 use super::colocate::Affects;
-use super::hash_order::bucket_order;
+use super::hash_order::{bucket_order, named_in_bucket_order};
 use super::lists::Side;
 use super::{Assigner, ScoreLine, Why};
 use crate::facts::{Facts, NodeIx, PlacementStrategy, RscIx, RscKind};
@@ -78,7 +78,7 @@ impl Assigner<'_> {
                 self.facts.rscs[self.facts.top_resource(connection, true)].is_bundle()
             });
             if !bundle_node {
-                let values = self.capacity.free[node].clone().into_iter().collect();
+                let values = named_in_bucket_order(&self.capacity.free[node]);
                 self.lines.push(ScoreLine::Capacity { when, node, values });
             }
         }

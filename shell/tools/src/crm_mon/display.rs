@@ -245,3 +245,107 @@ fn head(source: &Source, now: i64) -> Head {
         origin: attribute("update-origin"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::parse;
+    use super::super::source;
+    use super::*;
+
+    /// Two nodes, one of them gone without fencing; a group, a clone with one instance, a ban and a failure.
+    const CIB: &str = r#"<cib validate-with="pacemaker-4.0" admin_epoch="0" epoch="7" num_updates="1" have-quorum="1"
+        dc-uuid="1" execution-date="1700000000" cib-last-written="Tue Nov 14 22:00:00 2023" update-user="root"
+        update-client="cibadmin" update-origin="alpha">
+      <configuration>
+        <crm_config><cluster_property_set id="o">
+          <nvpair id="o1" name="fencing-enabled" value="false"/>
+          <nvpair id="o2" name="dc-version" value="1.2.3"/>
+          <nvpair id="o3" name="cluster-infrastructure" value="corosync"/>
+        </cluster_property_set></crm_config>
+        <nodes><node id="1" uname="alpha"/><node id="2" uname="beta"/></nodes>
+        <resources>
+          <group id="web">
+            <primitive id="ip" class="ocf" provider="heartbeat" type="IPaddr2"/>
+            <primitive id="site" class="systemd" type="nginx"><meta_attributes id="m">
+              <nvpair id="m1" name="target-role" value="Stopped"/></meta_attributes></primitive>
+          </group>
+          <clone id="ping-clone"><primitive id="ping" class="ocf" provider="pacemaker" type="ping"/></clone>
+        </resources>
+        <constraints><rsc_location id="never" rsc="web" node="beta" score="-INFINITY"/></constraints>
+      </configuration>
+      <status>
+        <node_state id="1" uname="alpha" in_ccm="true" crmd="online" join="member" expected="member">
+          <transient_attributes id="1"><instance_attributes id="t">
+            <nvpair id="t1" name="pingd" value="100"/>
+            <nvpair id="t2" name="fail-count-ping#monitor_10000" value="2"/>
+          </instance_attributes></transient_attributes>
+          <lrm id="1"><lrm_resources>
+            <lrm_resource id="ip" class="ocf" provider="heartbeat" type="IPaddr2">
+              <lrm_rsc_op id="ip_last_0" operation_key="ip_start_0" operation="start" call-id="5" rc-code="0"
+                op-status="0" interval="0" transition-key="1:1:0:x" exec-time="20"/>
+            </lrm_resource>
+            <lrm_resource id="ping" class="ocf" provider="pacemaker" type="ping">
+              <lrm_rsc_op id="ping_last_0" operation_key="ping_start_0" operation="start" call-id="6" rc-code="0"
+                op-status="0" interval="0" transition-key="2:1:0:x"/>
+            </lrm_resource>
+          </lrm_resources></lrm>
+        </node_state>
+        <node_state id="2" uname="beta" in_ccm="false" crmd="offline" join="down" expected="down"/>
+      </status></cib>"#;
+
+    fn check(line: &str, expected: &str) {
+        let words: Vec<String> = line.split_whitespace().map(String::from).collect();
+        let mut settings = Settings::new("crm_mon", &words, &parse(&words).unwrap()).unwrap();
+        settings.show.clock = None;
+        let source = source::parse(CIB.as_bytes()).unwrap();
+        let text = show(&source, &settings).text;
+        assert!(text.contains(expected), "crm_mon {line}: expected\n{expected}\nin\n{text}");
+    }
+
+    #[test]
+    fn for_people() {
+        check("-1", "  * Current DC: alpha (version 1.2.3) - partition with quorum\n");
+        check("-1", "  * Last change:  Tue Nov 14 22:00:00 2023 by root via cibadmin on alpha\n");
+        check("-1", "  * 4 resource instances configured (1 DISABLED)\n");
+        check("-1", "Node List:\n  * Online: [ alpha ]\n  * OFFLINE: [ beta ]\n");
+        check(
+            "-1",
+            "  * Resource Group: web (1 member inactive):\n    * ip\t(ocf:heartbeat:IPaddr2):\t Started alpha\n",
+        );
+        check("-1r", "    * site\t(systemd:nginx):\t Stopped (disabled)\n");
+        check(
+            "-1r",
+            "  * Clone Set: ping-clone [ping]:\n    * Started: [ alpha ]\n    * Stopped: [ beta ]\n",
+        );
+        check(
+            "-1n",
+            "  * Node alpha: online:\n    * Resources:\n      * ip\t(ocf:heartbeat:IPaddr2):\t Started\n",
+        );
+        check("-1b", "    * 1/1\t(ocf:heartbeat:IPaddr2):\tActive alpha\n");
+        check("-1A", "Node Attributes:\n  * Node: alpha:\n    * pingd                           \t: 100");
+        check(
+            "-1f",
+            "Migration Summary:\n  * Node: alpha:\n    * ping: migration-threshold=1000000 fail-count=2\n",
+        );
+        check("-1o", "    * ip: migration-threshold=1000000:\n      * (5) start\n");
+        check("-1t", "      * (5) start: exec-time=\"20ms\" rc=0 (OK)\n");
+        check("-1L", "Negative Location Constraints:\n  * never\tprevents web from running on beta\n");
+        check("--exclude=all --include=nodes -1", "Node List:\n  * Online: [ alpha ]\n");
+    }
+
+    #[test]
+    fn for_programs() {
+        check("-X", "<crm_mon version=\"3.0.2\">\n  <summary>\n    <stack type=\"corosync\"/>\n");
+        check("--output-as=xml", "request=\"crm_mon --output-as=xml\"");
+        check("--output-as=xml", "<node name=\"beta\" id=\"2\" online=\"false\" standby=\"false\"");
+        check(
+            "--output-as=xml",
+            "<resource id=\"ip\" resource_agent=\"ocf:heartbeat:IPaddr2\" role=\"Started\" active=\"true\"",
+        );
+        check("--output-as=xml", "<ban id=\"never\" resource=\"web\" node=\"beta\" weight=\"-1000000\"");
+        check("--output-as=xml", "  <status code=\"0\" message=\"OK\"/>\n</pacemaker-result>");
+        check("--output-as=json", "\"resources_configured\": [");
+        check("--output-as=html -1", "<li>Online: [ alpha ]</li>");
+        check("-s", "CLUSTER WARN: offline node: beta\n");
+    }
+}

@@ -40,7 +40,7 @@ pub fn run(words: Vec<String>) -> i32 {
         println!("Pacemaker 3.0.2 (Holdfast {})", env!("CARGO_PKG_VERSION"));
         return 0;
     }
-    let settings = match Settings::new(&called, words, &given) {
+    let mut settings = match Settings::new(&called, words, &given) {
         Ok(settings) => settings,
         Err(message) => return wrong(&message),
     };
@@ -54,6 +54,7 @@ pub fn run(words: Vec<String>) -> i32 {
         return 73;
     }
     let file = source::file(settings.file.as_deref());
+    settings.once |= file.is_some();
     match (file, settings.once) {
         (Some(path), _) => once(source::read(&path), &settings),
         (None, true) => once(ask_once(), &settings),

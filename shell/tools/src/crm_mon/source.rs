@@ -92,9 +92,17 @@ pub fn read(path: &Path) -> Result<Source, SourceError> {
         false => std::fs::read(path),
     };
     let text = text.map_err(|error| wrong(error.to_string()))?;
-    let document = Document::parse_default(text).map_err(|error| wrong(error.to_string()))?;
+    parse(&text).map_err(wrong)
+}
+
+/// Reads a document from text.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse(text: &[u8]) -> Result<Source, String> {
+    let document = Document::parse_default(text).map_err(|error| error.to_string())?;
     if document.root().name() != "cib" {
-        return Err(wrong(format!("<{}> is not a cluster document; expected <cib>", document.root().name())));
+        return Err(format!("<{}> is not a cluster document; expected <cib>", document.root().name()));
     }
     Ok(settle(document, None))
 }
