@@ -252,6 +252,14 @@ fn resolve_device(
                 .expected("at least two votes of 'expected_votes' left for the nodes"),
         );
     }
+    findings.push(
+        Diagnostic::warning(
+            section.span,
+            "this version has no client of a witness: its votes count as expected and are never given",
+        )
+        .value("device")
+        .next_step("remove the section; for two nodes write 'two_node: 1' and fencing"),
+    );
     let timeout = positive(section, "timeout").unwrap_or(10_000);
     let sync_timeout = positive(section, "sync_timeout").unwrap_or(30_000);
     Some(Device {

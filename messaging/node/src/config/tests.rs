@@ -416,3 +416,48 @@ proptest! {
         let _ = read_bytes(&bytes, &machine());
     }
 }
+
+/// The table of `docs/corosync.conf.md`, from the rows that the program reads.
+fn options_page() -> String {
+    let mut page = String::from("\n| section | option | values | what becomes of it |\n|---|---|---|---|\n");
+    for row in table::ROWS {
+        let values = match row.kind {
+            table::Kind::Number(low, high) if high >= u64::from(u32::MAX) => format!("number from {low}"),
+            table::Kind::Number(low, high) => format!("{low} to {high}"),
+            table::Kind::Signed(..) => "number".to_owned(),
+            table::Kind::Switch => "yes, no".to_owned(),
+            table::Kind::Word(words) => words.join(", "),
+            table::Kind::Text => "text".to_owned(),
+        };
+        let fate = match row.fate {
+            table::Fate::Read => "read".to_owned(),
+            table::Fate::Translated(how) => format!("read as: {how}"),
+            table::Fate::NoEffect(why) => format!("no effect: {why}"),
+        };
+        let section = if row.section.is_empty() { "(top)" } else { row.section };
+        page.push_str(&format!("| {section} | `{}` | {values} | {fate} |\n", row.name.replace('*', "…")));
+    }
+    page
+}
+
+#[test]
+fn the_page_has_every_row_of_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/corosync.conf.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let marker = page.find("<!-- options").and_then(|at| Some(at + page[at..].find("-->")? + 4)).unwrap();
+    let wanted = format!("{}{}", &page[..marker], options_page());
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, wanted).unwrap();
+    } else {
+        assert!(page == wanted, "docs/corosync.conf.md is behind; UPDATE=1 cargo test -p holdfast-node page");
+    }
+}
+
+#[test]
+fn the_example_of_the_page_is_accepted() {
+    let page = include_str!("../../../../docs/corosync.conf.md");
+    let example = page.split("```").nth(1).unwrap();
+    let environment = Environment { hostname: "node1".to_owned(), ..Environment::default() };
+    let reading = read(example, &environment);
+    assert_eq!(told(&reading), Vec::<String>::new());
+}
