@@ -1,6 +1,8 @@
 //! Votes: who may act. Counts with 32 bits, knows votequorum's options, and neither network nor clock.
 
 mod ballot;
+#[cfg(test)]
+mod tests;
 mod vote;
 
 pub use ballot::Ballot;

@@ -7,6 +7,8 @@ pub mod codec;
 pub mod control;
 pub mod frame;
 pub mod presence;
+#[cfg(test)]
+mod tests;
 pub mod token;
 
 /// First byte of a body: an ordered frame.
