@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 
 const NEW_LINK: u16 = 16;
+const DELETE_LINK: u16 = 17;
+const GET_LINK: u16 = 18;
 const NEW_ADDRESS: u16 = 20;
 const DELETE_ADDRESS: u16 = 21;
 const GET_ADDRESS: u16 = 22;
@@ -112,6 +114,14 @@ impl Netlink {
         self.ask(NEW_LINK, 0, &link(index, if up { UP } else { 0 }, UP))
     }
 
+    /// Removes a link; the other end of a veth pair goes with it.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn delete_link(&mut self, index: u32) -> io::Result<()> {
+        self.ask(DELETE_LINK, 0, &link(index, 0, 0))
+    }
+
     /// Gives a link an address.
     ///
     /// # Errors
@@ -133,6 +143,35 @@ impl Netlink {
     /// The name of a link.
     pub fn name(&self, index: u32) -> io::Result<String> {
         Ok(rustix::net::netdevice::index_to_name(&self.socket, index)?)
+    }
+
+    /// The Ethernet address of a link; `None` for links that have none.
+    ///
+    /// Asked of the kernel: a sysfs that was mounted for another network namespace shows other links.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn hardware(&mut self, index: u32) -> io::Result<Option<[u8; 6]>> {
+        self.send(GET_LINK, REQUEST, &link(index, 0, 0))?;
+        let mut answer = vec![0u8; 32_768];
+        let (read, _) = rustix::net::recv(&self.socket, &mut answer[..], RecvFlags::empty())?;
+        match message(&answer[..read]) {
+            Some((NEW_LINK, body, _)) => {
+                let mut rest = body.get(16..).unwrap_or_default();
+                while let (Some(length), Some(kind)) = (u16_at(rest, 0), u16_at(rest, 2)) {
+                    let Some(value) = rest.get(4..usize::from(length)) else { break };
+                    if kind == ADDRESS {
+                        return Ok(<[u8; 6]>::try_from(value).ok().filter(|mac| *mac != [0; 6]));
+                    }
+                    rest = rest.get(usize::from(length).next_multiple_of(4)..).unwrap_or_default();
+                }
+                Ok(None)
+            }
+            Some((ERROR, body, _)) => {
+                Err(refusal(body).unwrap_or_else(|| io::Error::other("an empty refusal")))
+            }
+            _ => Err(io::Error::other("the kernel's answer has an unknown form")),
+        }
     }
 
     /// Every address of every link.

@@ -25,8 +25,7 @@ fn once(net: &mut Netlink, settings: &Settings) -> std::io::Result<()> {
     let Some(entry) = all.iter().find(|e| e.address == settings.ip) else {
         return Ok(());
     };
-    let nic = net.name(entry.link)?;
-    let Some(hardware) = hardware_address(&nic) else {
+    let Some(hardware) = net.hardware(entry.link)? else {
         return Ok(());
     };
     match settings.ip {
@@ -37,34 +36,6 @@ fn once(net: &mut Netlink, settings: &Settings) -> std::io::Result<()> {
         }
         IpAddr::V6(ip) => advertise(entry.link, hardware, ip),
     }
-}
-
-/// The hardware address of an Ethernet link; `None` for links that have none.
-fn hardware_address(nic: &str) -> Option<[u8; 6]> {
-    let text = std::fs::read_to_string(format!("/sys/class/net/{nic}/address")).ok();
-    let parsed = text.and_then(|text| {
-        let bytes: Vec<u8> = text.trim().split(':').filter_map(|b| u8::from_str_radix(b, 16).ok()).collect();
-        <[u8; 6]>::try_from(bytes).ok()
-    });
-    parsed.or_else(|| mac_by_address_file(nic)).filter(|mac| *mac != [0; 6])
-}
-
-/// The sysfs of another network namespace does not show this one's links; the device table of /proc does not hold
-/// hardware addresses, so that IPv6 link-local addresses made from them are the second source.
-fn mac_by_address_file(nic: &str) -> Option<[u8; 6]> {
-    let table = std::fs::read_to_string("/proc/net/if_inet6").ok()?;
-    table.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        if fields.last() != Some(&nic) || !fields.first()?.starts_with("fe80") {
-            return None;
-        }
-        let digits = fields.first()?;
-        let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
-        let (a, b, c) = (byte(16)?, byte(18)?, byte(20)?);
-        let (d, e, f) = (byte(26)?, byte(28)?, byte(30)?);
-        // Interface ids made from hardware addresses hold ff:fe in the middle.
-        (byte(22)? == 0xff && byte(24)? == 0xfe).then_some([a ^ 2, b, c, d, e, f])
-    })
 }
 
 /// An ARP packet in which sender and target are the moved address.

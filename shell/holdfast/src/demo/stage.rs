@@ -194,17 +194,20 @@ impl Stage {
             }
         }
         if let Some(mut child) = node.child.take() {
-            if let Some(first) = node.first {
-                signal(first, rustix::process::Signal::KILL);
+            match (kind, node.first) {
+                // With its first process every process of the namespace ends; then `unshare` ends too.
+                (Kind::Namespaces, Some(first)) => signal(first, rustix::process::Signal::KILL),
+                _ => {
+                    let _ = child.kill();
+                }
             }
-            let _ = child.kill();
             let _ = child.wait();
         }
-        if kind == Kind::Namespaces
-            && let Some(first) = node.first
+        // The kernel takes its time to clear a network away; the cable goes at once.
+        if let Some((net, _)) = &mut self.net
+            && let Ok(end) = net.index(&cable(index))
         {
-            // The namespace goes when its last process is reaped; the address is answered until then.
-            wait_until(Duration::from_secs(2), || !std::path::Path::new(&format!("/proc/{first}")).exists());
+            let _ = net.delete_link(end);
         }
         node.first = None;
         node.lifeline = None;
