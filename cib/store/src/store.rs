@@ -157,8 +157,9 @@ impl Store {
             check_feature_set(next.root())?;
         }
         check_forward(before, Version::of(next.root()), request)?;
-        let configuration = raw.changes_configuration();
-        if raw.is_empty() {
+        let put_back = replaced(&self.document, request);
+        let configuration = raw.changes_configuration() || put_back == Some(Place::Configuration);
+        if raw.is_empty() && put_back.is_none() {
             let change = Change {
                 before,
                 after: before,
@@ -180,6 +181,37 @@ impl Store {
         let after = Version::of(next.root());
         Ok((next, Change { before, after, patch, configuration, answer: None, warnings }))
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Configuration,
+    Elsewhere,
+}
+
+/// Where a replacement happens. It counts as a change even if the new part is like the old one.
+fn replaced(old: &Document, request: &Request) -> Option<Place> {
+    if request.operation != Operation::Replace {
+        return None;
+    }
+    let root = request.input.as_ref()?.root();
+    let in_configuration = |ix: holdfast_xml::NodeIx| {
+        old.element(ix).ancestors().any(|above| above.name() == "configuration")
+            || old.element(ix).name() == "configuration"
+    };
+    let inside = match &request.target {
+        Target::Section(name) if !matches!(name.as_str(), "all" | "cib") => name != "status",
+        Target::XPath(expression) => {
+            old.select(expression).is_ok_and(|all| all.first().is_some_and(|ix| in_configuration(*ix)))
+        }
+        Target::Section(_) | Target::Whole => {
+            let same = |element: &Element<'_>| {
+                element.name() == root.name() && root.id().is_none_or(|id| element.id() == Some(id))
+            };
+            old.root().descendants().find(same).is_some_and(|element| in_configuration(element.ix()))
+        }
+    };
+    Some(if inside { Place::Configuration } else { Place::Elsewhere })
 }
 
 /// A configuration change raises `epoch` and resets `num_updates`; anything else raises `num_updates`.

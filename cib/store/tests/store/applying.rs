@@ -31,6 +31,8 @@ fn operations() {
     check(Modify, "//primitive[@id='a']", "<primitive id=\"a\" type=\"Stateful\"/>", &changed, "0.2.0");
     check(Replace, "resources", &format!("<resources>{B}</resources>"), B, "0.2.0");
     check(Replace, "//primitive", B, B, "0.2.0");
+    // Putting the same in its place counts as a change.
+    check(Replace, "resources", A, A, "0.2.0");
     check(Delete, "resources", "<primitive id=\"a\"/>", "", "0.2.0");
     check(Delete, "", "<primitive id=\"nothing\"/>", A, "0.1.0");
     check(Delete, "//primitive[@class='ocf']", "", "", "0.2.0");

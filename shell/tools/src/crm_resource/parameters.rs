@@ -247,6 +247,7 @@ fn add_colocated(work: &Work<'_>, targets: &mut Vec<RscIx>) {
             with.entry(other).or_default().push(rsc);
         }
     }
+    with.values_mut().for_each(|dependents| dependents.sort_unstable());
     let mut at = 0;
     while at < targets.len() {
         let id = work.config_id(targets[at]);

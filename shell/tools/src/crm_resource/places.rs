@@ -49,22 +49,23 @@ fn instances(work: &Work<'_>, rsc: RscIx, name: &str) -> Vec<RscIx> {
 pub(super) fn locate(work: &Work<'_>, rsc: RscIx, name: &str, output: &mut Output) -> Result<i32, Failure> {
     output.open("nodes", &[("resource", name)]);
     let mut found = false;
-    for instance in instances(work, rsc, name) {
-        for place in of(work, instance) {
-            found = true;
-            let node = &work.facts.nodes[place.node].name;
-            let state = if place.promoted { " Promoted" } else { "" };
-            if output.is_quiet() {
-                output.text(format!("{node}\n"));
-            } else {
-                output.text(format!("resource {name} is running on: {node}{state}\n"));
-            }
-            let mut attributes = vec![];
-            if place.promoted {
-                attributes.push(("state", "promoted"));
-            }
-            output.text_element("node", &attributes, node);
+    let mut places: Vec<Place> =
+        instances(work, rsc, name).into_iter().flat_map(|instance| of(work, instance)).collect();
+    places.sort_by_key(|place| place.node);
+    for place in places {
+        found = true;
+        let node = &work.facts.nodes[place.node].name;
+        let state = if place.promoted { " Promoted" } else { "" };
+        if output.is_quiet() {
+            output.text(format!("{node}\n"));
+        } else {
+            output.text(format!("resource {name} is running on: {node}{state}\n"));
         }
+        let mut attributes = vec![];
+        if place.promoted {
+            attributes.push(("state", "promoted"));
+        }
+        output.text_element("node", &attributes, node);
     }
     output.close();
     if !found {

@@ -20,6 +20,12 @@ pub(super) fn make(
     output: &mut Output,
 ) -> Result<i32, Failure> {
     let facts = work.facts;
+    if facts.rscs[rsc].id == name && name != work.config_id(rsc) {
+        return Err(Failure::new(
+            exit::INVALID_PARAMETER,
+            format!("Cannot operate on clone resource instance '{name}'"),
+        ));
+    }
     // Instances of an anonymous clone are one for a constraint.
     let top = facts.top_resource(rsc, false);
     let id = if facts.rscs[top].is(Flags::UNIQUE) { name } else { work.config_id(rsc) };
@@ -154,7 +160,10 @@ fn add(
             input.set_attr(location, "score", draft.score);
         }
         Some(end) => {
-            let id = |part: &str| format!("cli-{}-{part}-{}", draft.kind, draft.of);
+            let id = |part: &str| match draft.kind {
+                "ban" => format!("cli-ban-{}-{part}", draft.of),
+                kind => format!("cli-{kind}-{part}-{}", draft.of),
+            };
             let rule = element(
                 &mut input,
                 location,
@@ -369,11 +378,6 @@ impl<'a> Listing<'a, '_> {
         self.line(level, &title);
         for (one, other) in found {
             let (own, score) = (one.id().unwrap_or(""), one.attr("score").unwrap_or("INFINITY"));
-            if seen.contains(&other) {
-                self.line(level + 1, &format!("{other} (id={own} - loop)"));
-                continue;
-            }
-            self.line(level + 1, &format!("{other} (score={score}, id={own})"));
             let (dependent, primary) = (one.attr("rsc").unwrap_or(""), one.attr("with-rsc").unwrap_or(""));
             let attribute = one.attr("node-attribute").unwrap_or("#uname");
             self.output.element(
@@ -386,6 +390,11 @@ impl<'a> Listing<'a, '_> {
                     ("node-attribute", attribute),
                 ],
             );
+            if seen.contains(&other) {
+                self.line(level + 1, &format!("{other} (id={own} - loop)"));
+                continue;
+            }
+            self.line(level + 1, &format!("{other} (score={score}, id={own})"));
             self.locations(other, level + 2);
             if self.stack {
                 seen.push(other);

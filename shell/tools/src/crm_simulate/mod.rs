@@ -235,7 +235,9 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
             output.show(&Part::Cluster("Current cluster status", &before));
         }
     }
+    let mut edits = Edits::default();
     if args.injects() {
+        edits.nodes(args, &document);
         let start_failure_is_fatal = facts(&cib, time.now, sanitized).options.start_failure_fatal;
         let changes = inject::apply(args, &mut document, &mut cib, start_failure_is_fatal, clock())?;
         output.show(&Part::Injections(&changes));
@@ -265,6 +267,7 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
             let mut after = cib.status.clone();
             let (steps, end) = simulate::execute(&plan.graph, &now, &mut after, &failures, clock());
             output.show(&Part::Transition(&steps, end));
+            edits.operations(&steps);
             if !matches!(end, End::Complete | End::Stopped) {
                 status = ERROR;
             }
@@ -289,10 +292,54 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
         (true, false) => args.xml_file.as_ref(),
         (false, _) => args.save_output.as_ref(),
     };
+    if args.in_place && args.live_check {
+        edits.raise_version(&mut document);
+    }
     if let Some(path) = save_to.filter(|path| path.as_str() != "-") {
         input::save(path, &mut document, &cib)?;
     }
     Ok(status)
+}
+
+/// What a simulation writes into a configuration in place, counted as the cluster would have written it.
+#[derive(Default)]
+struct Edits {
+    /// Changes of the configuration.
+    configuration: u32,
+    /// Changes of the status since the last of the configuration.
+    status: u32,
+}
+
+impl Edits {
+    /// A node that comes up is made if it is new, and its state is written twice.
+    fn nodes(&mut self, args: &Args, document: &Document) {
+        let nodes = document.root().child("configuration").and_then(|all| all.child("nodes"));
+        for name in &args.node_up {
+            let known = nodes.is_some_and(|all| all.children().any(|node| node.attr("uname") == Some(name)));
+            if known {
+                self.status += 2;
+            } else {
+                self.configuration += 1;
+                self.status = 2;
+            }
+        }
+    }
+
+    fn operations(&mut self, steps: &[simulate::Step]) {
+        let calls = steps.iter().filter(|step| matches!(step, simulate::Step::Resource { .. })).count();
+        self.status += u32::try_from(calls).unwrap_or(u32::MAX);
+    }
+
+    fn raise_version(&self, document: &mut Document) {
+        let mut version = holdfast_xml::Version::of(document.root());
+        if self.configuration > 0 {
+            version.epoch += self.configuration;
+            version.num_updates = 0;
+        }
+        version.num_updates += self.status;
+        let root = document.root().ix();
+        version.store(document, root);
+    }
 }
 
 fn save_drawings(args: &Args, plan: &Schedule) -> Result<(), Stop> {
@@ -324,4 +371,17 @@ pub(crate) fn put_status(document: &mut Document, cib: &Cib) {
         None => document.append(top, "status"),
     };
     cib.status.to_xml(document, section);
+    // The simulator of old writes its mark last.
+    let states: Vec<holdfast_xml::NodeIx> = document
+        .root()
+        .child("status")
+        .into_iter()
+        .flat_map(|status| status.children_named("node_state"))
+        .filter(|state| state.attr("crm-debug-origin") == Some("crm_simulate"))
+        .map(|state| state.ix())
+        .collect();
+    for state in states {
+        document.remove_attr(state, "crm-debug-origin");
+        document.set_attr(state, "crm-debug-origin", "crm_simulate");
+    }
 }
