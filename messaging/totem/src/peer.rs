@@ -70,6 +70,8 @@ pub struct Candidate {
     pub link: u8,
     /// Its last challenge, for the refusal.
     pub challenge: Option<Challenge>,
+    /// The incumbent answered something that we said after the newcomer came.
+    pub incumbent_alive: bool,
     /// Refused already.
     pub refused: bool,
     /// When the decision is due.

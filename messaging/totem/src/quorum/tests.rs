@@ -138,7 +138,7 @@ fn the_last_man_stands_when_the_others_go_one_by_one() {
     let mut expected = Vec::new();
     while left.len() > 1 {
         let quorate = story.ring(&left, &[]).quorate;
-        story.now = story.now + Span::secs(10);
+        story.now += Span::secs(10);
         let now = story.now;
         let due: Vec<Change> = story.nodes.iter_mut().filter_map(|(_, q, _)| q.due(now)).collect();
         for change in due {

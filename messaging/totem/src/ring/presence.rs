@@ -288,6 +288,9 @@ impl Ring {
             // It does not know yet that we hear it: tell it soon.
             self.presence_soon |= unknown;
         }
+        if let Some(candidate) = &mut peer.candidate {
+            candidate.incumbent_alive |= presence.echo > candidate.session.since.0;
+        }
         let Some(session) = &mut peer.session else { return };
         let newest = session.told.as_ref().is_none_or(|t| t.stamp < presence.stamp);
         if newest {

@@ -376,6 +376,11 @@ impl Ring {
         }
         let known = |s: &Session| s.salt == greeting.salt;
         let current = peer.session.as_ref().is_some_and(known);
+        let token = self.config.timing.token;
+        let gone = peer.session.as_ref().is_none_or(|s| s.goodbye || now.since(s.heard_at) >= token);
+        if gone && peer.candidate.as_ref().is_some_and(|c| c.refused) {
+            peer.candidate = None;
+        }
         let refused = peer.candidate.as_mut().filter(|c| known(&c.session));
         if let Some(candidate) = refused {
             candidate.challenge = greeting.challenge.or(candidate.challenge);
@@ -443,24 +448,33 @@ impl Ring {
             let (theirs, ours) = (Span(greeting.token), self.config.timing.token);
             self.log(Event::TimeoutsDiffer { node, theirs, ours });
         }
-        let beat = self.beat();
-        let token = self.config.timing.token;
-        let peer = &mut self.peers[place];
+        let own = |from: SocketAddr| {
+            let configured = |m: &MemberConfig| m.addresses.iter().any(|a| a.address.ip() == from.ip());
+            self.config.members.iter().any(|m| m.id == node && configured(m))
+        };
         let same_host = |old: &Session| {
             old.machine_id == session.machine_id
                 && old.boot_id == session.boot_id
-                && old.from.ip() == session.from.ip()
+                && (old.from.ip() == session.from.ip() || (own(old.from) && own(session.from)))
         };
-        let at_once = match &peer.session {
+        let (beat, token) = (self.beat(), self.config.timing.token);
+        let at_once = match &self.peers[place].session {
             None => true,
             Some(old) => old.goodbye || same_host(old) || now.since(old.heard_at) >= token,
         };
+        let peer = &mut self.peers[place];
         if at_once {
             self.adopt(place, link, session);
         } else {
             let due = now + beat.times(3).max(Span::millis(400)).min(token.max(Span::millis(400)));
-            peer.candidate =
-                Some(Candidate { session, link, challenge: greeting.challenge, refused: false, due });
+            peer.candidate = Some(Candidate {
+                session,
+                link,
+                challenge: greeting.challenge,
+                incumbent_alive: false,
+                refused: false,
+                due,
+            });
             // The incumbent has to answer this one.
             self.presence_soon = true;
             self.slow_at = now;
@@ -512,6 +526,7 @@ impl Ring {
                 session,
                 link: 0,
                 challenge: None,
+                incumbent_alive: true,
                 refused: true,
                 due: since + Span::secs(60),
             });
@@ -563,9 +578,7 @@ impl Ring {
                 next = Some(next.map_or(due, |n| n.min(due)));
                 continue;
             }
-            let since = candidate.session.since;
-            let alive = peer.session.as_ref().is_some_and(|s| s.heard_at > since && !s.goodbye)
-                && peer.paths.iter().any(|p| p.stamp.is_some_and(|(_, at)| at > since));
+            let alive = candidate.incumbent_alive && peer.session.as_ref().is_some_and(|s| !s.goodbye);
             let Some(mut candidate) = peer.candidate.take() else { continue };
             if candidate.refused {
                 continue;
