@@ -11,6 +11,8 @@ pub struct Recurring {
     wanted: Wanted,
     call_id: i32,
     told: (i32, i32),
+    /// When the told result came about; a later one is never dated earlier, whatever the clock does.
+    told_at: i64,
     next: Instant,
     interval: Span,
 }
@@ -25,6 +27,7 @@ impl Recurring {
             wanted,
             call_id: ended.call_id,
             told: (ended.rc, ended.status),
+            told_at: ended.changed_at,
             next: now + interval,
             interval,
         }
@@ -52,6 +55,8 @@ impl Recurring {
             return None;
         }
         self.told = (ended.rc, ended.status);
+        self.told_at = ended.changed_at.max(self.told_at + 1);
+        ended.changed_at = self.told_at;
         ended.call_id = self.call_id;
         Some(ended)
     }

@@ -5,6 +5,7 @@ use holdfast_core::time::Span;
 
 use super::agents::Mischief;
 use super::medium::Host;
+use crate::net::{Scope, Weather};
 
 /// Something that goes wrong (or is put right).
 #[derive(Clone, Debug)]
@@ -27,12 +28,30 @@ pub enum Fault {
     Start(Host),
     /// A wall clock jumps, in µs.
     ClockStep(Host, i64),
+    /// Bad weather on the network for a while.
+    Weather(Weather, Scope, Span),
     /// Agents misbehave at these rates.
     Mischief(Mischief),
 }
 
 /// Kinds, for choosing which ones a seed switches on.
-const KINDS: u64 = 7;
+const KINDS: u64 = 8;
+
+fn weather(hosts: usize, random: &mut Random) -> Fault {
+    let weather = match random.below(7) {
+        0 => Weather::Loss(random.below(100_000)),
+        1 => Weather::Burst(2_000, Span::millis(50 + random.below(200))),
+        2 => Weather::Jitter(Span::millis(random.below(20))),
+        3 => Weather::Reorder(50_000, Span::millis(5)),
+        4 => Weather::Duplicate(50_000),
+        5 => Weather::Corrupt(20_000),
+        _ => Weather::Truncate(20_000),
+    };
+    let host = |random: &mut Random| usize::try_from(random.below(hosts as u64)).ok();
+    let from = if random.below(2) == 0 { host(random) } else { None };
+    let to = if random.below(3) == 0 { host(random) } else { None };
+    Fault::Weather(weather, Scope { from, to, link: None }, Span::millis(500 + random.below(10_000)))
+}
 
 /// A list of faults with their times, from the beginning of the run.
 #[must_use]
@@ -62,6 +81,7 @@ pub fn choose(hosts: usize, length: Span, random: &mut Random) -> Vec<(Span, Fau
                 let step = i64::try_from(random.below(7_200_000_000)).unwrap_or(0) - 3_600_000_000;
                 Fault::ClockStep(host(random), step)
             }
+            6 => weather(hosts, random),
             _ => Fault::Mischief(Mischief {
                 start_fails: random.below(50_000),
                 stop_fails: 0,

@@ -1,7 +1,8 @@
 //! Whole nodes (ring and cluster core) in one process on virtual time: world, faults, checkers, seeds.
 //!
-//! `medium` carries ordered messages (a perfect ring, for finding faults of the core fast), `agents` is the physical
-//! truth that checkers look at, `plain` a planner of a few lines beside the real scheduler.
+//! `rings` is the real ring on a simulated network, `medium` a perfect one without packets (for finding faults of the
+//! core fast), `agents` the physical truth that checkers look at, `plain` a planner of a few lines beside the real
+//! scheduler.
 
 pub mod agents;
 pub mod checks;
@@ -9,6 +10,7 @@ pub mod disk;
 pub mod faults;
 pub mod medium;
 pub mod plain;
+pub mod rings;
 pub mod run;
 pub mod scenario;
 pub mod world;

@@ -1,5 +1,7 @@
 //! One seed: a cluster comes up, gets its configuration, suffers, heals, and must run again.
 
+use std::collections::BTreeMap;
+
 use holdfast_core::random::Random;
 use holdfast_core::time::{Instant, Span};
 
@@ -25,6 +27,8 @@ pub struct Outcome {
     pub fenced: u64,
     /// Acknowledged writes.
     pub writes: usize,
+    /// Things that happened at least once.
+    pub sometimes: BTreeMap<&'static str, u64>,
 }
 
 /// How long the cluster may take to run again once faults stop.
@@ -43,6 +47,8 @@ pub struct Plan {
     pub fencing: Option<bool>,
     /// Who makes plans.
     pub planner: Planner,
+    /// The real ring, or a perfect one.
+    pub real_ring: bool,
     /// Print what happens.
     pub verbose: bool,
 }
@@ -58,6 +64,7 @@ pub fn run(seed: u64, plan: Plan) -> Outcome {
         two_node: plan.hosts == 2,
         fencing,
         planner: plan.planner,
+        real_ring: plan.real_ring,
         verbose: plan.verbose,
     };
     let mut world = World::new(config, random.bits());
@@ -96,6 +103,7 @@ pub fn run(seed: u64, plan: Plan) -> Outcome {
         overlaps: world.checks.overlaps,
         fenced: world.agents.fenced,
         writes: world.checks.acknowledged.len(),
+        sometimes: std::mem::take(&mut world.checks.sometimes),
     }
 }
 

@@ -15,6 +15,7 @@ fn plan(hosts: usize) -> Plan {
         length: Span::secs(60),
         fencing: None,
         planner: planner(),
+        real_ring: std::env::var_os("SIM_PERFECT").is_none(),
         verbose: std::env::var_os("SIM_VERBOSE").is_some(),
     }
 }

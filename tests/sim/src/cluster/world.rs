@@ -20,6 +20,7 @@ use super::disk::Disk;
 use super::faults::Fault;
 use super::medium::{self, Host, Item, Medium};
 use super::plain;
+use super::rings::{Ether, Rings};
 
 /// Wall clock at the beginning, in seconds.
 const EPOCH: i64 = 1_790_000_000;
@@ -37,6 +38,8 @@ pub struct Config {
     pub fencing: bool,
     /// Which planner.
     pub planner: Planner,
+    /// The real ring, or a perfect one.
+    pub real_ring: bool,
     /// Print what nodes log.
     pub verbose: bool,
 }
@@ -63,8 +66,6 @@ pub enum Happening {
     Synced { host: Host, incarnation: u64, ticket: Ticket },
     /// A plan is made.
     Planned { host: Host, incarnation: u64, planned: Box<Planned> },
-    /// A membership is due.
-    Form,
     /// A host gets power.
     PowerOn { host: Host },
     /// The guard starts the daemon again.
@@ -105,14 +106,13 @@ pub struct World {
     next: u64,
     machines: Vec<Machine>,
     /// The ring.
-    pub medium: Medium,
+    pub medium: Ether,
     /// The physical truth.
     pub agents: Agents,
     /// What must hold.
     pub checks: Checks,
     /// The one source of chance.
     pub random: Random,
-    form_at: Option<Instant>,
     /// Events so far.
     pub events: u64,
     hash: u64,
@@ -138,7 +138,12 @@ impl World {
                 clock_offset: 0,
             })
             .collect();
-        let medium = Medium::new(config.hosts, config.token, config.two_node, random.bits());
+        let seed = random.bits();
+        let medium = if config.real_ring {
+            Ether::Real(Box::new(Rings::new(config.hosts, config.token, config.two_node, seed)))
+        } else {
+            Ether::Perfect(Medium::new(config.hosts, config.token, config.two_node, seed))
+        };
         Self {
             checks: Checks::new(config.fencing),
             now: Instant(1_000_000),
@@ -149,7 +154,6 @@ impl World {
             medium,
             agents: Agents::default(),
             random,
-            form_at: None,
             events: 0,
             hash: 0xcbf2_9ce4_8422_2325,
             config,
@@ -200,8 +204,10 @@ impl World {
 
     /// Runs until a time. Stops early at a violation.
     pub fn run_until(&mut self, end: Instant) {
-        while let Some(Reverse((at, _))) = self.queue.peek() {
-            if *at > end || self.checks.is_violated() {
+        loop {
+            let next = self.queue.peek().map(|Reverse((at, _))| *at);
+            let next = [next, self.medium.next()].into_iter().flatten().min();
+            if next.is_none_or(|at| at > end) || self.checks.is_violated() {
                 break;
             }
             self.step();
@@ -211,6 +217,16 @@ impl World {
 
     /// The earliest event.
     pub fn step(&mut self) {
+        let first = self.queue.peek().map(|Reverse((at, _))| *at);
+        if let Some(at) = self.medium.next()
+            && first.is_none_or(|first| at < first)
+        {
+            self.now = self.now.max(at);
+            self.events += 1;
+            self.medium.advance(self.now);
+            self.schedule_medium();
+            return;
+        }
         let Some(Reverse((at, number))) = self.queue.pop() else { return };
         let Some(happening) = self.happenings.remove(&number) else { return };
         self.now = self.now.max(at);
@@ -268,12 +284,6 @@ impl World {
                         return;
                     }
                     self.input(host, Input::Planned(planned));
-                }
-            }
-            Happening::Form => {
-                if self.form_at == Some(self.now) {
-                    self.form_at = None;
-                    self.medium.form(self.now);
                 }
             }
             Happening::PowerOn { host } => self.power_on(host),
@@ -584,6 +594,7 @@ impl World {
             }
             Fault::ClockStep(host, micros) => self.machines[host].clock_offset += micros,
             Fault::Mischief(mischief) => self.agents.mischief = mischief,
+            Fault::Weather(weather, scope, long) => self.medium.weather(weather, scope, long, self.now),
         }
     }
 
@@ -605,14 +616,6 @@ impl World {
         for handover in self.medium.take() {
             let medium::Handover { at, host, incarnation, item } = handover;
             self.at(at, Happening::Handover { host, incarnation, item });
-        }
-        if self.medium.reform != self.form_at {
-            self.form_at = self.medium.reform;
-            if let Some(at) = self.form_at {
-                self.at(at, Happening::Form);
-                self.form_at = Some(at.max(self.now));
-                self.medium.reform = self.form_at;
-            }
         }
     }
 }

@@ -429,3 +429,6 @@ impl Envelope {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
