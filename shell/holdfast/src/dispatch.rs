@@ -93,6 +93,7 @@ pub static TABLE: &[Command] = &[
     command(Own, "bench", &[], "measure the ring on this machine", bench::run),
     command(Own, "demo", &[], "show a real cluster on this machine losing a node and recovering", demo::run),
     command(Own, "ocf", &[], "run one of the stock agents: ocf PROVIDER TYPE ACTION", holdfast_agent_stock::run),
+    command(Own, "explain", &[], "why a resource is where it is, or is not", holdfast_tools::explain::run),
     command(Own, "install-links", &[], "make links by which every tool is called by its own name", install::run),
     command(Own, "wrap-resource-script", &[], "wrap a resource.d script that only starts something", wrap::run),
 ];

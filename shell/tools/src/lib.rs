@@ -24,6 +24,7 @@ pub mod crm_standby;
 pub mod crm_ticket;
 pub mod crm_verify;
 pub mod exit;
+pub mod explain;
 pub mod haresources2cib;
 pub mod iso8601;
 pub mod node_attribute;

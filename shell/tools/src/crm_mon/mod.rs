@@ -2,10 +2,10 @@
 
 mod display;
 mod live;
-mod local_time;
+pub(crate) mod local_time;
 mod options;
 mod settings;
-mod source;
+pub(crate) mod source;
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
