@@ -10,6 +10,9 @@ mod profile;
 mod text;
 mod xml;
 
+#[cfg(test)]
+mod tests;
+
 use cli::{Args, Format};
 use holdfast_model::Cib;
 use holdfast_model::iso8601::DateTime;
