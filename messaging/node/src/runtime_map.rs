@@ -93,14 +93,24 @@ fn configuration(conf: &CorosyncConf, map: &mut Filler) {
 fn members(status: &RingStatus, map: &mut Filler) {
     let joined =
         |id| status.view.as_ref().is_some_and(|view| view.members.iter().any(|member| member.id == id));
-    for member in &status.config.members {
-        let base = format!("runtime.members.{}", member.id);
-        let addresses: Vec<String> =
-            member.addresses.iter().map(|a| format!("r({}) ip({}) ", a.link, a.address.ip())).collect();
+    // Listed nodes, and those that were met without a list.
+    let listed = status.config.members.iter().map(|member| member.id);
+    let met = status.view.iter().flat_map(|view| &view.members).map(|member| member.id);
+    let all: std::collections::BTreeSet<_> = listed.chain(met).collect();
+    for id in all {
+        let base = format!("runtime.members.{id}");
+        let own = status.config.members.iter().find(|member| member.id == id);
+        let known = own.into_iter().flat_map(|member| &member.addresses).map(|a| (a.link, a.address.ip()));
+        let mut addresses: Vec<_> = known.collect();
+        if addresses.is_empty() {
+            let heard = status.peers.iter().filter(|peer| peer.node == id);
+            addresses.extend(heard.map(|peer| (peer.link, peer.address.ip())));
+        }
+        let text: String = addresses.iter().map(|(link, ip)| format!("r({link}) ip({ip}) ")).collect();
         map.u64(&format!("{base}.config_version"), status.config.config_version);
-        map.text(&format!("{base}.ip"), addresses.concat());
-        map.u32(&format!("{base}.join_count"), u32::from(joined(member.id)));
-        map.text(&format!("{base}.status"), if joined(member.id) { "joined" } else { "left" });
+        map.text(&format!("{base}.ip"), text);
+        map.u32(&format!("{base}.join_count"), u32::from(joined(id)));
+        map.text(&format!("{base}.status"), if joined(id) { "joined" } else { "left" });
     }
 }
 

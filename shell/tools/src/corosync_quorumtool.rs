@@ -208,12 +208,13 @@ fn members(quorum: &RingQuorum, addresses: &BTreeMap<u32, Vec<String>>, style: S
     };
     let mut rows: Vec<&(u32, u32, String)> = quorum.members.iter().collect();
     match style.order {
-        Order::Address => rows.sort_by_key(|row| {
+        Order::Address if rows.iter().all(|row| addresses.contains_key(&row.0)) => rows.sort_by_key(|row| {
             let first = addresses.get(&row.0).and_then(|list| list.first()).cloned().unwrap_or_default();
             (first.parse::<std::net::IpAddr>().ok(), row.0)
         }),
         Order::Name => rows.sort_by(|a, b| a.2.cmp(&b.2)),
-        Order::Id => rows.sort_by_key(|row| row.0),
+        // Nodes that were met without a list have no addresses here.
+        Order::Address | Order::Id => rows.sort_by_key(|row| row.0),
     }
     for (node, votes, own) in rows {
         let column = match (quorum.witness, device || style.parsable) {

@@ -1,7 +1,7 @@
 //! Nodes, links and which node is this one: from `nodelist { }`, from `member { }`, or from the network alone.
 
 use super::diagnostic::{Diagnostic, Span};
-use super::environment::Environment;
+use super::environment::{Environment, InterfaceAddress};
 use super::reader::{Findings, flag, number, place, positive};
 use super::resolved::{Link, Node, Transport};
 use super::syntax::{self, Section};
@@ -623,7 +623,11 @@ fn local_address(
     let wanted = resolver.address(text, span, findings)?;
     let own = &resolver.environment.addresses;
     let exact = own.iter().find(|own| own.address == wanted);
-    let in_network = || own.iter().filter(|own| own.up).find(|own| own.network_has(wanted));
+    // A link that gets its carrier a moment later, as at boot, will do.
+    let in_network = || {
+        let fits = |own: &&InterfaceAddress| own.network_has(wanted);
+        own.iter().filter(|own| own.up).find(fits).or_else(|| own.iter().find(fits))
+    };
     if let Some(found) = exact.or_else(in_network) {
         return Some(found.address);
     }
