@@ -89,6 +89,7 @@ pub static TABLE: &[Command] = &[
     command(Tool, "crm_verify", &[], "check a configuration for errors", holdfast_tools::crm_verify::run),
     command(Tool, "iso8601", &[], "dates, durations and periods", holdfast_tools::iso8601::run),
     command(Tool, "crm_ticket", &[], "tickets of multi-site clusters", holdfast_tools::crm_ticket::run),
+    command(Tool, "crm_rule", &[], "whether a rule with a date is in effect", holdfast_tools::crm_rule::run),
     // Our own.
     command(Own, "bench", &[], "measure the ring on this machine", bench::run),
     command(Own, "demo", &[], "show a real cluster on this machine losing a node and recovering", demo::run),
