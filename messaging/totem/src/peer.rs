@@ -1,6 +1,7 @@
 //! What is known about one peer: its session, its links, when it was last heard and what it told. Decides about
 //! links; not about membership.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::config::{Config, LinkConfig, LinkMode, MemberConfig};
@@ -154,33 +155,45 @@ pub struct Peer {
     pub timeouts_reported: bool,
 }
 
-/// Split messages of one peer that are taken at a time.
-const MESSAGES: usize = 8;
+/// Bytes of unfinished split messages that are kept of one peer.
+const UNFINISHED: usize = 1 << 20;
 
 /// Messages that come in pieces; the oldest unfinished one makes room for a new one.
 #[derive(Debug, Default)]
 pub struct Parts {
-    messages: Vec<(u32, Vec<Option<Vec<u8>>>)>,
+    messages: BTreeMap<u32, Vec<Option<Vec<u8>>>>,
+    bytes: usize,
 }
 
 impl Parts {
     /// Takes a piece; the whole message when it was the last one missing.
     pub fn take(&mut self, part: Part<'_>) -> Option<Vec<u8>> {
         let count = usize::from(part.count.min(MAX_PARTS));
-        let known = self.messages.iter().position(|(n, pieces)| *n == part.number && pieces.len() == count);
-        let place = known.unwrap_or_else(|| {
-            if self.messages.len() >= MESSAGES {
-                self.messages.remove(0);
-            }
-            self.messages.push((part.number, vec![None; count]));
-            self.messages.len() - 1
-        });
-        let pieces = &mut self.messages[place].1;
-        *pieces.get_mut(usize::from(part.index))? = Some(part.bytes.to_vec());
+        if self.messages.get(&part.number).is_some_and(|pieces| pieces.len() != count) {
+            self.forget(part.number);
+        }
+        let cost = part.bytes.len() + 64;
+        while self.bytes + cost > UNFINISHED {
+            let oldest = *self.messages.keys().next()?;
+            self.forget(oldest);
+        }
+        let pieces = self.messages.entry(part.number).or_insert_with(|| vec![None; count]);
+        let place = pieces.get_mut(usize::from(part.index))?;
+        if place.is_none() {
+            *place = Some(part.bytes.to_vec());
+            self.bytes += cost;
+        }
         if pieces.iter().any(Option::is_none) {
             return None;
         }
-        Some(self.messages.remove(place).1.into_iter().flatten().flatten().collect())
+        Some(self.forget(part.number).into_iter().flatten().flatten().collect())
+    }
+
+    fn forget(&mut self, number: u32) -> Vec<Option<Vec<u8>>> {
+        let pieces = self.messages.remove(&number).unwrap_or_default();
+        let cost: usize = pieces.iter().flatten().map(|p| p.len() + 64).sum();
+        self.bytes = self.bytes.saturating_sub(cost);
+        pieces
     }
 }
 

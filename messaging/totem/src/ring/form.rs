@@ -296,7 +296,7 @@ impl Ring {
         for node in nodes {
             let Some(place) = self.peer_place(*node) else { continue };
             let peer = &mut self.peers[place];
-            peer.distrust = (peer.distrust + 1).min(6);
+            peer.distrust = (peer.distrust + 1).min(4);
             if peer.distrust >= 2 {
                 let longer = self.config.timing.token.times(1 << peer.distrust);
                 peer.distrusted = Some(until + longer);
