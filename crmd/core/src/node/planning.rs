@@ -20,6 +20,8 @@ use crate::time::Span;
 const PATIENCE: u32 = 3;
 /// Slowest pace of fruitless planning.
 const SLOWEST: Span = Span::secs(5);
+/// A daemon that crashed is back in the ring within this: its guard restarts it within 100 ms.
+const RETURN: Span = Span::millis(250);
 /// Look again after a graph that could not be carried out, or a plan that could not be made.
 const AFTER_TROUBLE: Span = Span::secs(60);
 
@@ -29,7 +31,18 @@ impl Node {
         let configured = self.settings.settle.max(self.cib.options().transition_delay);
         let slow = self.fruitless.saturating_sub(PATIENCE).min(12);
         let pace = if slow == 0 { Span::ZERO } else { Span::millis(5 << slow).min(SLOWEST) };
-        configured.max(pace)
+        configured.max(pace).max(self.return_time())
+    }
+
+    /// How long a lost member may still be back by itself. A daemon that its guard starts again is told as lost and
+    /// joins right after; without fencing nothing but patience keeps its resources from being started twice (rule 12).
+    fn return_time(&self) -> Span {
+        match self.membership.lost_since() {
+            Some(since) if !self.cib.options().fencing_enabled => {
+                Span(RETURN.0.saturating_sub(self.now.mono.0.saturating_sub(since.0)))
+            }
+            Some(_) | None => Span::ZERO,
+        }
     }
 
     /// This node became the decision maker.

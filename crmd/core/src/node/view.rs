@@ -53,6 +53,12 @@ impl Membership {
         self.view.as_ref()
     }
 
+    /// When this view began, if a member was lost with it that had not said goodbye.
+    pub fn lost_since(&self) -> Option<Instant> {
+        let view = self.view.as_ref()?;
+        view.left.iter().any(|id| !view.left_cleanly.contains(id)).then_some(self.since)
+    }
+
     /// Who decides; nobody until all members are in step.
     pub fn dc(&self) -> Option<NodeId> {
         if self.settled { self.dc } else { None }
