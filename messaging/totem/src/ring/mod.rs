@@ -1,8 +1,10 @@
 //! The ring as one state machine: takes inputs, hands out outputs, and keeps the timers. What happens on an input is
 //! in the modules below; this file knows only who is asked.
 
+mod duplicate;
 mod form;
 mod gather;
+mod keys;
 mod leave;
 mod presence;
 mod recover;
@@ -22,7 +24,7 @@ use crate::order::packing::Packer;
 use crate::peer::Peer;
 use crate::quorum::{self, Quorum};
 use crate::seal::datagram::Sealer;
-use crate::seal::keys::{self, Master};
+use crate::seal::keys::{Master, incarnation};
 use crate::stats::{PeerLink, Statistics};
 use crate::time::{Instant, Now, Span};
 use crate::wire::control::Seat;
@@ -106,7 +108,7 @@ impl Ring {
         now: Now,
     ) -> Self {
         let me = identity.node_id;
-        let incarnation = keys::incarnation(me, &identity.boot_salt);
+        let incarnation = incarnation(me, &identity.boot_salt);
         let master = Master::new(&key, &config.cluster_name);
         let stored = persisted.unwrap_or_default();
         let seat = Seat { node: me, incarnation };

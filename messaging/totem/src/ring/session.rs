@@ -3,9 +3,9 @@
 
 use std::net::SocketAddr;
 
-use crate::config::{Config, Key, MAX_MEMBERS, MemberConfig};
+use crate::config::{Config, MAX_MEMBERS, MemberConfig};
 use crate::id::NodeId;
-use crate::io::{Duplicate, Host, LeaveReason, Output};
+use crate::io::{Duplicate, Host, LeaveReason};
 use crate::log::{Event, GatherReason};
 use crate::peer::{Candidate, Peer, Session};
 use crate::ring::Ring;
@@ -322,24 +322,6 @@ impl Ring {
         me.addresses.first().map(|a| a.address)
     }
 
-    fn report_duplicate(&mut self, duplicate: &Duplicate) {
-        let host = |h: &Host| {
-            let hex: String = h.machine_id.iter().map(|b| format!("{b:02x}")).collect();
-            let address = h.address.map_or_else(|| "unknown address".to_owned(), |a| a.ip().to_string());
-            format!("{} at {address} (machine-id {hex})", h.name)
-        };
-        let cure =
-            "give one of them another nodeid and name, and after cloning a machine a new /etc/machine-id";
-        let text = format!(
-            "node id {} is used by two hosts: {} and, refused, {}; {cure}",
-            duplicate.node,
-            host(&duplicate.incumbent),
-            host(&duplicate.newcomer),
-        );
-        self.log(Event::Duplicate(text));
-        self.out.push_back(Output::DuplicateIdentity(duplicate.clone()));
-    }
-
     fn greeted(&mut self, link: u8, from: SocketAddr, greeting: Greeting, master: &Master) {
         if greeting.from == self.me || greeting.to.is_some_and(|to| to != self.me) {
             return;
@@ -482,7 +464,7 @@ impl Ring {
     }
 
     /// From now on this boot is the node.
-    fn adopt(&mut self, place: usize, link: u8, session: Session) {
+    pub(super) fn adopt(&mut self, place: usize, link: u8, session: Session) {
         let peer = &mut self.peers[place];
         let (node, from) = (peer.id, session.from);
         for path in &mut peer.paths {
@@ -506,148 +488,6 @@ impl Ring {
         self.slow_at = self.now.mono;
         if restarted && self.involved(node) {
             self.gather(GatherReason::Restarted(node));
-        }
-    }
-
-    /// The boot that we took for gone answered something that we said after it was replaced.
-    fn incumbent_spoke(&mut self, place: usize, echo: u64) {
-        let now = self.now.mono;
-        let peer = &mut self.peers[place];
-        let Some(newcomer) = &peer.session else { return };
-        if echo <= newcomer.since.0 {
-            return;
-        }
-        let since = newcomer.since;
-        let Some(mut incumbent) = peer.previous.take() else { return };
-        incumbent.heard_at = now;
-        let newcomer = peer.session.replace(incumbent);
-        if let Some(session) = newcomer {
-            peer.candidate = Some(Candidate {
-                session,
-                link: 0,
-                challenge: None,
-                incumbent_alive: true,
-                refused: true,
-                due: since + Span::secs(60),
-            });
-        }
-        self.name_duplicate(place);
-        let node = self.peers[place].id;
-        if self.involved(node) {
-            self.gather(GatherReason::Restarted(node));
-        }
-        self.evaluate_soon = true;
-    }
-
-    fn name_duplicate(&mut self, place: usize) {
-        let peer = &self.peers[place];
-        let host =
-            |s: &Session| Host { name: s.name.clone(), address: Some(s.from), machine_id: s.machine_id };
-        if let (Some(incumbent), Some(candidate)) = (&peer.session, &peer.candidate) {
-            let (incumbent, newcomer) = (host(incumbent), host(&candidate.session));
-            let duplicate = Duplicate { node: peer.id, incumbent, newcomer, ours: false };
-            self.report_duplicate(&duplicate);
-        }
-    }
-
-    fn refuse_candidate(&mut self, place: usize) {
-        let peer = &self.peers[place];
-        let (Some(incumbent), Some(candidate)) = (&peer.session, &peer.candidate) else { return };
-        let Some(echo) = candidate.challenge else { return };
-        let host = Host {
-            name: incumbent.name.clone(),
-            address: Some(incumbent.from),
-            machine_id: incumbent.machine_id,
-        };
-        let refusal =
-            Refusal { from: self.me, salt: candidate.session.salt, echo, reason: Reason::Duplicate(host) };
-        let (link, to) = (candidate.link, candidate.session.from);
-        let bytes = refusal.encode(&self.masters[0]);
-        self.push_send(link, to, bytes.into());
-    }
-
-    /// Decides about newcomers whose time has come: refused when the incumbent answered, let in when it did not.
-    pub(super) fn judge_candidates(&mut self) -> Option<Instant> {
-        let now = self.now.mono;
-        let mut next: Option<Instant> = None;
-        for place in 0..self.peers.len() {
-            let peer = &mut self.peers[place];
-            let Some(candidate) = &peer.candidate else { continue };
-            if candidate.due > now {
-                let due = candidate.due;
-                next = Some(next.map_or(due, |n| n.min(due)));
-                continue;
-            }
-            let alive = candidate.incumbent_alive && peer.session.as_ref().is_some_and(|s| !s.goodbye);
-            let Some(mut candidate) = peer.candidate.take() else { continue };
-            if candidate.refused {
-                continue;
-            }
-            if alive {
-                candidate.refused = true;
-                candidate.due = now + Span::secs(60);
-                next = Some(next.map_or(candidate.due, |n| n.min(candidate.due)));
-                peer.candidate = Some(candidate);
-                self.name_duplicate(place);
-                self.refuse_candidate(place);
-            } else {
-                let link = candidate.link;
-                let mut session = candidate.session;
-                session.since = now;
-                session.heard_at = now;
-                self.adopt(place, link, session);
-            }
-        }
-        next
-    }
-
-    /// Takes a second key; it is sent with once every peer that is heard can read it.
-    pub(super) fn rekey(&mut self, key: &Key) {
-        let master = Master::new(key, &self.config.cluster_name);
-        if self.masters.iter().any(|m| m.tag == master.tag) {
-            return;
-        }
-        let active = self.sealer.key_tag();
-        self.masters.retain(|m| m.tag == active);
-        self.masters.push(master);
-        self.retire_at = None;
-        self.log(Event::KeyStaged);
-        self.presence_soon = true;
-        self.check_keys();
-    }
-
-    /// Moves the rotation of keys on.
-    pub(super) fn check_keys(&mut self) {
-        let [old, new] = self.masters.as_slice() else { return };
-        let (old, new) = (old.tag, new.clone());
-        let token = self.config.timing.token;
-        let now = self.now.mono;
-        let told = |test: &dyn Fn(&[u32; 2]) -> bool| {
-            self.peers
-                .iter()
-                .filter(|p| p.is_heard(now, token))
-                .all(|p| p.told().is_some_and(|told| test(&told.key_tags)))
-        };
-        if self.sealer.key_tag() == old {
-            if told(&|tags| tags.contains(&new.tag)) {
-                self.sealer.change_key(&new);
-                self.log(Event::KeyActive);
-                self.presence_soon = true;
-            }
-        } else if told(&|tags| tags[0] == new.tag) {
-            let at = *self.retire_at.get_or_insert(now + token.times(2).max(Span::secs(5)));
-            if at <= now {
-                self.retired = Some(self.masters.remove(0));
-                self.retire_at = None;
-                for peer in &mut self.peers {
-                    for session in peer.session.iter_mut().chain(&mut peer.previous) {
-                        session.opener.retain_key(|tag| tag != old);
-                    }
-                }
-                self.log(Event::KeyRetired);
-            }
-        } else {
-            self.retire_at = None;
         }
     }
 
