@@ -5,11 +5,12 @@
 mod last_resort;
 mod lifeline;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{FlockOperation, flock};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -49,19 +50,29 @@ pub fn pid_file(paths: &Paths) -> PathBuf {
 #[must_use]
 pub fn run(paths: &Paths, config: Option<&PathBuf>) -> i32 {
     Log::start().also(&paths.log.join("holdfast.log"));
-    let written = std::fs::create_dir_all(&paths.run)
-        .and_then(|()| std::fs::write(pid_file(paths), format!("{}\n", std::process::id())));
-    if let Err(error) = written {
-        warn!("{}: {error}", pid_file(paths).display());
-    }
+    let held = match hold(paths) {
+        Ok(held) => held,
+        Err(error) => {
+            error!("{}: {error}", pid_file(paths).display());
+            return i32::from(FATAL);
+        }
+    };
     let status = run_guarded(paths, config);
-    // A second guard may have put its own there by now.
-    let ours = std::fs::read_to_string(pid_file(paths))
-        .is_ok_and(|text| text.trim() == std::process::id().to_string());
-    if ours {
-        let _ = std::fs::remove_file(pid_file(paths));
-    }
+    let _ = std::fs::remove_file(pid_file(paths));
+    drop(held);
     status
+}
+
+/// Writes the process id and holds the file, so that a node has one guard.
+fn hold(paths: &Paths) -> io::Result<std::fs::File> {
+    std::fs::create_dir_all(&paths.run)?;
+    let mut file =
+        std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(pid_file(paths))?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| io::Error::other("another daemon of this node is running"))?;
+    file.set_len(0)?;
+    writeln!(file, "{}", std::process::id())?;
+    Ok(file)
 }
 
 fn run_guarded(paths: &Paths, config: Option<&PathBuf>) -> i32 {

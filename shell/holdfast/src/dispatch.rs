@@ -66,7 +66,7 @@ pub static TABLE: &[Command] = &[
         "turn the configuration of a heartbeat cluster into ours",
         holdfast_tools::haresources2cib::run,
     ),
-    command(Tool, "corosync", &[], "check the configuration (-t), or start the node", start::corosync),
+    command(Tool, "corosync", &[], "check the configuration (-t), start, stop, status of the node", start::corosync),
     command(Tool, "corosync-cfgtool", &[], "links of the ring, reload, kill, shutdown", holdfast_tools::corosync_cfgtool::run),
     command(Tool, "corosync-cmapctl", &[], "configuration and counters of the ring as keys", holdfast_tools::corosync_cmapctl::run),
     command(Tool, "corosync-cpgtool", &[], "process groups and their members", holdfast_tools::corosync_cpgtool::run),
@@ -77,7 +77,7 @@ pub static TABLE: &[Command] = &[
     command(Tool, "cibadmin", &[], "query and change the configuration as XML", holdfast_tools::cibadmin::run),
     command(Tool, "crm_diff", &[], "compare configurations, apply differences", holdfast_tools::crm_diff::run),
     // The service by the names of its init scripts; `install-links --system` makes those links.
-    command(Init, "corosync", &["heartbeat", "pacemaker"], "start, stop, status of the service, as init scripts did", service::run),
+    command(Init, "pacemaker", &["heartbeat"], "start, stop, status of the service, as init scripts did", service::run),
     command(Tool, "crm_mon", &["crm_mon.cgi"], "show the state of the cluster", holdfast_tools::crm_mon::run),
     command(Tool, "crm_attribute", &[], "node attributes, cluster options, defaults", holdfast_tools::crm_attribute::run),
     command(Tool, "crm_error", &[], "what result codes mean", holdfast_tools::crm_error::run),

@@ -89,22 +89,20 @@ pub fn run(words: Vec<String>) -> i32 {
         },
         Some("reload") => service.reload(),
         Some("status") => service.status(),
-        Some("-v" | "-V" | "--version") => {
-            println!("Corosync Cluster Engine, version '{}' (holdfast)", env!("CARGO_PKG_VERSION"));
-            0
-        }
-        // `corosync -f`: in the foreground.
-        Some("-f" | "-p" | "-r") => {
-            let mut rest = vec!["daemon".to_owned()];
-            rest.extend(words.into_iter().skip(1).filter(|word| word != "-p" && word != "-r"));
-            holdfast_daemon::command::run(rest)
-        }
         _ => {
             let name = voice.name;
             eprintln!("Usage: {name} {{start|stop|status|restart|try-restart|reload|force-reload}}");
             i32::from(dispatch::USAGE)
         }
     }
+}
+
+/// Whether a word is one that init scripts know.
+pub fn is_action(word: &str) -> bool {
+    matches!(
+        word,
+        "start" | "stop" | "restart" | "force-reload" | "try-restart" | "condrestart" | "reload" | "status"
+    )
 }
 
 struct Service {

@@ -1,5 +1,6 @@
 //! `corosync`: by this name old scripts start a node. Checks are the tool's, running is the daemon's.
 
+use crate::service;
 use holdfast_tools::corosync::{Call, call};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -11,6 +12,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs the command; the first word is its name.
 pub fn corosync(words: Vec<String>) -> i32 {
+    // The init script had the same name.
+    if words.get(1).is_some_and(|word| service::is_action(word)) {
+        return service::run(words);
+    }
     match call(&words) {
         Call::Done(status) => status,
         Call::Start { config_dir, foreground: true } => {

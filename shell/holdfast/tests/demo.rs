@@ -15,7 +15,9 @@ fn a_cluster_survives_kill_pause_and_split() {
     for action in actions {
         assert_eq!(action["double_active"], 0, "{action:#}");
         match action["action"].as_str() {
-            Some("heal") => assert_eq!(action["node"], action["survivor"], "services stay where they are: {action:#}"),
+            Some("heal") => {
+                assert_eq!(action["node"], action["survivor"], "services stay where they are: {action:#}")
+            }
             _ => assert_ne!(action["node"], action["survivor"], "another node takes over: {action:#}"),
         }
     }
