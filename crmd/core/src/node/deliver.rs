@@ -115,6 +115,11 @@ impl Node {
     /// An operation ended somewhere.
     fn on_result(&mut self, note: ResultNote) {
         let ResultNote { node, ended } = note;
+        // A node that was recorded as fenced and speaks all the same is not believed until it joins afresh.
+        if !self.shared.nodes.get(&node).is_some_and(|entry| entry.remote || entry.is_online()) {
+            self.count("results of nodes that are down");
+            return;
+        }
         let fatal = self.cib.options().start_failure_is_fatal;
         let mut changed = self.shared.record(&node, &ended);
         let failed = self.shared.count_failure(&node, &ended, fatal);
