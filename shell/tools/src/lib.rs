@@ -1,6 +1,7 @@
 //! The command line tools, one module each.
 
 pub mod arguments;
+pub mod attrd_updater;
 pub mod cib_source;
 pub mod cibadmin;
 pub mod corosync;
@@ -17,6 +18,7 @@ pub mod crm_error;
 pub mod crm_failcount;
 pub mod crm_master;
 pub mod crm_mon;
+pub mod crm_node;
 pub mod crm_resource;
 pub mod crm_rule;
 pub mod crm_shadow;
@@ -24,6 +26,7 @@ pub mod crm_simulate;
 pub mod crm_standby;
 pub mod crm_ticket;
 pub mod crm_verify;
+pub mod crmadmin;
 pub mod exit;
 pub mod explain;
 pub mod haresources2cib;
