@@ -23,7 +23,7 @@ const KEY_FILE: &str = "/etc/pacemaker/authkey";
 const LOG_DIR: &str = "/var/log/pacemaker/bundles";
 
 /// More replicas than this are a mistake.
-const MAX_REPLICAS: i64 = 10_000;
+const MAX_REPLICAS: i64 = 1024;
 
 struct Mount {
     source: String,

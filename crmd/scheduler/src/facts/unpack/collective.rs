@@ -10,8 +10,8 @@ use super::resources::scan_min_zero;
 use super::template::Template;
 use crate::facts::types::{CloneData, Flags, GroupData, RscIx, RscKind};
 
-/// More instances than this are a mistake, and would only exhaust memory.
-const MAX_INSTANCES: usize = 100_000;
+/// More instances than this are a mistake, and would only cost time and memory.
+const MAX_INSTANCES: usize = 4096;
 
 impl Unpack<'_> {
     pub(super) fn unpack_group(&mut self, rsc: RscIx, template: &Template, number: Option<usize>) -> bool {
