@@ -6,7 +6,7 @@ use std::process::Command;
 /// Longest source file, in lines. Tables of data (options, golden data) may be longer and are named here.
 const LONGEST: usize = 700;
 /// Data tables that read as one list.
-const TABLES: &[&str] = &[];
+const TABLES: &[&str] = &["crmd/scheduler/src/facts/types.rs"];
 /// Words that mean unfinished or off-topic. Split so that this file passes its own check.
 const BANNED: &[&str] = &[
     concat!("todo", "!("),

@@ -1,3 +1,5 @@
+//! Access rules: who may read and change what.
+
 use holdfast_store::acl::{Access, Permission};
 use holdfast_store::{Answer, Code, Operation, Request, Store, User};
 use proptest::prelude::*;

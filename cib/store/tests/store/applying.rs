@@ -1,3 +1,5 @@
+//! Every operation on a document, and the versions that it leaves.
+
 use holdfast_store::Operation::*;
 use holdfast_store::{Answer, Code, Operation, Origin, User};
 use holdfast_xml::{Document, Version};

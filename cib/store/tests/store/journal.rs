@@ -1,3 +1,5 @@
+//! The journal: any torn tail recovers a version that was whole.
+
 use holdfast_store::journal::{RecoverError, Writer, durable, recover};
 use holdfast_store::{Operation, Store};
 use proptest::prelude::*;

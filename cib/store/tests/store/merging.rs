@@ -1,3 +1,5 @@
+//! Which of two documents wins when two parts of a cluster meet.
+
 use holdfast_store::precedence::merge;
 use holdfast_xml::Document;
 

@@ -1,3 +1,5 @@
+//! Old schemas become new ones.
+
 use holdfast_store::{Operation, Rules, Store};
 
 use super::{cib, inside, request};

@@ -1,3 +1,5 @@
+//! What a document may not say, and where the message points.
+
 use holdfast_store::validate;
 
 use super::cib;

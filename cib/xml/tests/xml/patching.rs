@@ -1,3 +1,5 @@
+//! Differences between documents, and applying them.
+
 use holdfast_xml::patch::Compare;
 use holdfast_xml::{Document, Patch, PatchError, Version, diff};
 use proptest::prelude::*;

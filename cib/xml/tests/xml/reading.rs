@@ -1,3 +1,5 @@
+//! Reading and writing: what is refused, what survives a round trip.
+
 use holdfast_xml::{Document, Limits};
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! XPath: what is selected, what is refused.
+
 use holdfast_xml::Document;
 use holdfast_xml::xpath::{Expr, Hit};
 use proptest::prelude::*;
