@@ -111,7 +111,8 @@ fn lines(task: &Task<'_>, action: &str) -> String {
     }
     for (name, value) in task.parameters {
         let told = task.target.is_some() && name == "nodename";
-        let skip = told || name.eq_ignore_ascii_case("action") || is_ours(name) || Some(name.as_str()) == replaced;
+        let skip =
+            told || name.eq_ignore_ascii_case("action") || is_ours(name) || Some(name.as_str()) == replaced;
         if !skip {
             list.push((name.clone(), value.clone()));
         }

@@ -242,8 +242,12 @@ impl OperationRecord {
         fn time(text: &str) -> Option<u64> {
             parse_leading_integer(text).and_then(|value| u64::try_from(value).ok())
         }
-        let mut record =
-            OperationRecord { call_id: -1, rc_code: INVALID, op_status: INVALID, ..OperationRecord::default() };
+        let mut record = OperationRecord {
+            call_id: -1,
+            rc_code: INVALID,
+            op_status: INVALID,
+            ..OperationRecord::default()
+        };
         // One look at every attribute: a large status has millions of them.
         for (name, value) in element.attrs() {
             let text = || Some(value.to_owned());
