@@ -58,17 +58,7 @@ pub fn find(provider: &str, kind: &str) -> Option<&'static dyn Agent> {
 }
 
 /// The names of all agents, provider before type.
-pub const NAMES: &[(&str, &str)] = &[
-    ("heartbeat", "Dummy"),
-    ("heartbeat", "Filesystem"),
-    ("heartbeat", "IPaddr"),
-    ("heartbeat", "IPaddr2"),
-    ("heartbeat", "anything"),
-    ("holdfast", "respawn"),
-    ("pacemaker", "Dummy"),
-    ("pacemaker", "Stateful"),
-    ("pacemaker", "ping"),
-];
+pub use holdfast_agent_protocol::STOCK as NAMES;
 
 /// Runs one action: the words are `ocf PROVIDER TYPE ACTION`. Returns the OCF exit code.
 pub fn run(words: Vec<String>) -> i32 {

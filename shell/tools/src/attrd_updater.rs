@@ -62,11 +62,7 @@ pub fn run(args: Vec<String>) -> i32 {
 }
 
 fn ask(request: AttributeRequest) -> Result<Reply, Failure> {
-    match holdfast_client::ask("attrd_updater", Request::Attribute(request)) {
-        Ok(Reply::Failed(failure)) => Err(Failure::new(exit::ERROR, failure.to_string())),
-        Ok(reply) => Ok(reply),
-        Err(error) => Err(Failure::new(error.exit_status(), error.to_string())),
-    }
+    crate::ask::cluster("attrd_updater", Request::Attribute(request))
 }
 
 fn updater(parsed: &Parsed, output: &mut Output) -> Result<i32, Failure> {
@@ -145,7 +141,7 @@ fn query(
     };
     let found = match ask(AttributeRequest::Query { name: Some(name.clone()), nodes })? {
         Reply::Attributes(found) => found,
-        _ => return Err(Failure::new(exit::PROTOCOL, "the cluster gave an answer of another kind")),
+        _ => return Err(crate::ask::other_kind()),
     };
     let set: Vec<&AttributeValue> = found.iter().filter(|v| v.value.is_some()).collect();
     if set.is_empty() {

@@ -38,24 +38,20 @@ pub fn run(args: Vec<String>) -> i32 {
 }
 
 fn ask(request: NodeRequest) -> Result<Reply, Failure> {
-    match holdfast_client::ask("crm_node", Request::Node(request)) {
-        Ok(Reply::Failed(failure)) => Err(Failure::new(exit::ERROR, failure.to_string())),
-        Ok(reply) => Ok(reply),
-        Err(error) => Err(Failure::new(error.exit_status(), error.to_string())),
-    }
+    crate::ask::cluster("crm_node", Request::Node(request))
 }
 
 fn local() -> Result<NodeInfo, Failure> {
     match ask(NodeRequest::Local)? {
         Reply::Node(node) => Ok(node),
-        _ => Err(Failure::new(exit::PROTOCOL, "the cluster gave an answer of another kind")),
+        _ => Err(crate::ask::other_kind()),
     }
 }
 
 fn all() -> Result<Vec<NodeInfo>, Failure> {
     match ask(NodeRequest::List)? {
         Reply::Nodes(nodes) => Ok(nodes),
-        _ => Err(Failure::new(exit::PROTOCOL, "the cluster gave an answer of another kind")),
+        _ => Err(crate::ask::other_kind()),
     }
 }
 

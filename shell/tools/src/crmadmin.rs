@@ -1,6 +1,7 @@
 //! `crmadmin`: the decision maker, the state of a node's daemon, the nodes.
 
 use crate::arguments::{Group, Parsed, Syntax, flag, valued};
+use crate::ask::other_kind;
 use crate::exit;
 use crate::output::{Failure, Output, run_tool};
 use holdfast_api::cluster::{ClusterReply, ClusterRequest};
@@ -40,15 +41,7 @@ pub fn run(args: Vec<String>) -> i32 {
 }
 
 fn ask(request: Request) -> Result<Reply, Failure> {
-    match holdfast_client::ask("crmadmin", request) {
-        Ok(Reply::Failed(failure)) => Err(Failure::new(exit::ERROR, failure.to_string())),
-        Ok(reply) => Ok(reply),
-        Err(error) => Err(Failure::new(error.exit_status(), error.to_string())),
-    }
-}
-
-fn other_kind() -> Failure {
-    Failure::new(exit::PROTOCOL, "the cluster gave an answer of another kind")
+    crate::ask::cluster("crmadmin", request)
 }
 
 fn crmadmin(parsed: &Parsed, output: &mut Output) -> Result<i32, Failure> {

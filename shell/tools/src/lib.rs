@@ -1,6 +1,7 @@
 //! The command line tools, one module each.
 
 pub mod arguments;
+pub mod ask;
 pub mod attrd_updater;
 pub mod cib_source;
 pub mod cibadmin;
