@@ -71,6 +71,28 @@ pub fn reads_its_argument(file: &[u8]) -> bool {
     }
 }
 
+/// Whether a question for the status of this script would do something else: it acts and never looks at its
+/// arguments (safety rule 16). A shell script that runs no command at all, only `exit 0` or the like, is harmless.
+#[must_use]
+pub fn ignores_its_argument(file: &[u8]) -> bool {
+    !reads_its_argument(file) && acts(file)
+}
+
+/// Whether a script that was found to be text runs any command. Other languages than shell are taken to.
+fn acts(file: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(file);
+    let foreign = text.lines().next().is_some_and(|line| line.starts_with("#!") && !line.contains("sh"));
+    if foreign {
+        return true;
+    }
+    code_lines(&text).map(without_comment).any(|line| {
+        line.split(';').flat_map(|part| part.split("&&")).map(str::trim).any(|command| {
+            let word = command.split_whitespace().next().unwrap_or_default();
+            !matches!(word, "" | "exit" | "return" | "true" | ":" | "set")
+        })
+    })
+}
+
 fn code_lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.starts_with('#'))
 }
@@ -277,6 +299,22 @@ mod tests {
         check("#!/bin/sh\nawk '{print $1}' /etc/passwd\n", false);
         check("#!/usr/bin/python\nimport os\nos.system('x')\n", false);
         check("/etc/init.d/httpd start\n", false);
+    }
+
+    #[test]
+    fn scripts_that_do_nothing_are_harmless() {
+        let check = |script: &str, expected: bool| {
+            assert_eq!(ignores_its_argument(script.as_bytes()), expected, "{script}");
+        };
+        check("#!/bin/sh\nexit 0\n", false);
+        check("#!/bin/sh\n# nothing yet\nset -e; true\n\nexit 0\n", false);
+        check("", false);
+        check("#!/bin/sh\ntrue; /opt/app/run\n", true);
+        check("#!/bin/sh\ntrue && /opt/app/run\n", true);
+        check("/jdmail/startjd.sh &\n/jdmail/web/bin/startup.sh &\n", true);
+        check("#!/usr/bin/env bash\nx\n", true);
+        check("#!/usr/bin/perl\nsystem('x')\n", true);
+        check("#!/bin/sh\ncase \"$1\" in start) x;; esac\n", false);
     }
 
     #[test]

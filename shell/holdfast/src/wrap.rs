@@ -35,8 +35,10 @@ fn wrap(file: &str) -> i32 {
             return 1;
         }
     };
-    if heartbeat::reads_its_argument(&text) {
-        eprintln!("wrap-resource-script: {file} looks at its arguments already; it may not need a wrapper");
+    if !heartbeat::ignores_its_argument(&text) {
+        eprintln!(
+            "wrap-resource-script: {file} looks at its arguments or does nothing; it may not need a wrapper"
+        );
     }
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.into());
     print!("{}", heartbeat::wrapper(&absolute.to_string_lossy()));

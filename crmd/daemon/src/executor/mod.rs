@@ -244,7 +244,7 @@ impl Shared {
     fn deaf_script(&self, agent: &Agent, place: Option<&Place>) -> Option<Outcome> {
         let (Class::Heartbeat, Some(Place::File(path))) = (agent.class, place) else { return None };
         let text = std::fs::read(path).ok()?;
-        if heartbeat::reads_its_argument(&text) {
+        if !heartbeat::ignores_its_argument(&text) {
             return None;
         }
         let reason = heartbeat::refusal(&path.to_string_lossy());

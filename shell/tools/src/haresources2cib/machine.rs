@@ -2,6 +2,7 @@
 //!
 //! Reads below a root, which may be a copy of another machine's tree. Writes nothing, asks no network.
 
+use holdfast_agent_protocol::heartbeat;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -53,14 +54,12 @@ impl Machine {
 
     /// A small text file below the root, `None` when it is not there or not readable.
     pub fn text(&self, absolute: &str) -> Option<String> {
-        small_text(&self.path(absolute))
+        Some(String::from_utf8_lossy(&self.bytes(absolute)?).into_owned())
     }
 
     /// The bytes of a small file below the root.
     pub fn bytes(&self, absolute: &str) -> Option<Vec<u8>> {
-        let path = self.path(absolute);
-        let size = std::fs::metadata(&path).ok().filter(|m| m.is_file())?.len();
-        (size <= LARGEST).then(|| std::fs::read(path).ok()).flatten()
+        small_bytes(&self.path(absolute))
     }
 
     /// Looks for a script in heartbeat's order, then for a systemd unit.
@@ -161,69 +160,12 @@ fn executable(path: &Path) -> Option<bool> {
     Some(meta.permissions().mode() & 0o111 != 0)
 }
 
-fn small_text(path: &Path) -> Option<String> {
+fn small_bytes(path: &Path) -> Option<Vec<u8>> {
     let size = std::fs::metadata(path).ok().filter(|m| m.is_file())?.len();
-    let bytes = (size <= LARGEST).then(|| std::fs::read(path).ok()).flatten()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    (size <= LARGEST).then(|| std::fs::read(path).ok()).flatten()
 }
 
-/// Whether a shell script acts without ever reading its argument.
-///
-/// Such a script would be started by the first question whether it runs (rule 16 of the safety rules). A script
-/// in another language, or one that runs no command at all, is not judged.
+/// Whether asking a script for its status would start it (rule 16 of the safety rules).
 pub fn ignores_its_argument(path: &Path) -> bool {
-    let Some(text) = small_text(path) else {
-        return false;
-    };
-    let shell = match text.lines().next().filter(|l| l.starts_with("#!")) {
-        Some(first) => {
-            let program = first.trim_start_matches("#!").split_whitespace().find(|w| !w.ends_with("/env"));
-            let name = program.unwrap_or_default().rsplit('/').next().unwrap_or_default();
-            matches!(name, "sh" | "bash" | "dash" | "ash" | "ksh" | "mksh" | "zsh")
-        }
-        // Without a first line the kernel's caller runs it by the shell, unless it is a binary.
-        None => !text.contains('\0') && !text.contains('\u{fffd}'),
-    };
-    if !shell {
-        return false;
-    }
-    let lines: Vec<&str> =
-        text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).collect();
-    let acts = lines.iter().any(|line| {
-        let word = line.split([' ', '\t', ';', '&']).next().unwrap_or_default();
-        !matches!(word, "exit" | "return" | "true" | ":" | "set")
-    });
-    acts && !lines.iter().any(|line| reads_argument(line))
-}
-
-fn reads_argument(line: &str) -> bool {
-    const READERS: &[&str] = &["$1", "${1", "$@", "$*", "${@", "${*", "shift", "getopts"];
-    READERS.iter().any(|reader| line.contains(reader))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judged(script: &str) -> bool {
-        let folder =
-            std::env::temp_dir().join(format!("holdfast-scripts-{}-{}", std::process::id(), script.len()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("script");
-        std::fs::write(&path, script).unwrap();
-        let answer = ignores_its_argument(&path);
-        std::fs::remove_dir_all(&folder).unwrap();
-        answer
-    }
-
-    #[test]
-    fn scripts_that_only_start_things_are_found() {
-        assert!(judged("/jdmail/startjd.sh &\n/jdmail/web/bin/startup.sh &\n"));
-        assert!(judged("#!/bin/bash\n# start|stop\nmount /data\n"));
-        assert!(!judged("#!/bin/sh\ncase \"$1\" in start) x;; esac\n"));
-        assert!(!judged("#!/bin/sh\nshift 2\nexec y\n"));
-        assert!(!judged("#!/bin/sh\nexit 0\n"));
-        assert!(!judged("#!/usr/bin/perl\nsystem('x')\n"));
-        assert!(judged("#!/usr/bin/env bash\nx\n"));
-    }
+    small_bytes(path).is_some_and(|text| heartbeat::ignores_its_argument(&text))
 }
