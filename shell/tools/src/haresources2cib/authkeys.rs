@@ -43,7 +43,7 @@ pub fn parse(file: &str, text: &str, mode: Option<u32>, account: &mut Account) -
     let before = account.errors().count();
     if let Some(mode) = mode.filter(|m| m & 0o044 != 0) {
         account.advise(
-            &Place::new(file, 0),
+            &Place::new(file, 1),
             "",
             Verdict::Error,
             format!(
@@ -80,7 +80,8 @@ pub fn parse(file: &str, text: &str, mode: Option<u32>, account: &mut Account) -
         }
         key_line(&words, &place, index, &mut keys, account);
     }
-    let method = choose(file, selected, &keys, account);
+    let end = Place::new(file, text.lines().count().max(1));
+    let method = choose(file, &end, selected, &keys, account);
     method.filter(|_| account.errors().count() == before)
 }
 
@@ -150,13 +151,14 @@ fn key_line(
 
 fn choose(
     file: &str,
+    end: &Place,
     selected: Option<(usize, u32, Place)>,
     keys: &[(u32, Method, usize)],
     account: &mut Account,
 ) -> Option<Method> {
     let Some((auth_index, number, place)) = selected else {
         account.advise(
-            &Place::new(file, 0),
+            end,
             "",
             Verdict::Error,
             format!("Missing auth directive in keyfile [{file}]"),
@@ -208,9 +210,9 @@ mod tests {
         check("auth 1\n1 sha1Hello\n", None, Err(2));
         check("1 crc\nauth 1\n", None, Err(2));
         check("auth 16\n16 crc\n", None, Err(1));
-        check("1 crc\n", None, Err(0));
+        check("1 crc\n", None, Err(1));
         check("auth 1\n1 md5\n", None, Err(2));
-        check("auth 1\n1 crc\n", Some(0o644), Err(0));
-        check("", None, Err(0));
+        check("auth 1\n1 crc\n", Some(0o644), Err(1));
+        check("", None, Err(1));
     }
 }

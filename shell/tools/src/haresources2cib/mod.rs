@@ -8,6 +8,8 @@ mod authkeys;
 mod cib;
 mod cli;
 mod directives;
+mod existing;
+mod fence_plugin;
 pub mod ha_cf;
 pub mod haresources;
 mod machine;
@@ -71,7 +73,8 @@ pub fn run(words: Vec<String>) -> i32 {
         }
     };
     if let Some(script) = &options.wrapper {
-        print!("{}", wrapper(script));
+        let absolute = std::path::absolute(script).unwrap_or_else(|_| script.into());
+        print!("{}", holdfast_agent_protocol::heartbeat::wrapper(&absolute.to_string_lossy()));
         return 0;
     }
     match convert(&options) {
@@ -208,7 +211,11 @@ fn prepare(options: &Options) -> Result<Conversion, Failure> {
     let sources: Vec<Source<'_>> =
         nodes.iter().map(|n| Source { owner: n.owner.clone(), ha: &n.ha, machine: &n.machine }).collect();
     let ring = ring::settle(&sources, &mut account);
-    let cib = if plan.crm { existing_cib(first, &mut account)? } else { Some(cib::document(&plan)) };
+    let cib = if plan.crm {
+        existing::cib(&first.machine, first.ha.crm.as_ref(), &mut account)?
+    } else {
+        Some(cib::document(&plan))
+    };
     Ok(Conversion { plan, ring, account, cib })
 }
 
@@ -333,39 +340,6 @@ fn compare(nodes: &[Node], resources: &Haresources, account: &mut Account) {
     }
 }
 
-/// With `crm on` a CIB exists: it is copied and brought to the present schema.
-fn existing_cib(node: &Node, account: &mut Account) -> Result<Option<holdfast_xml::Document>, Failure> {
-    let candidates = ["/var/lib/heartbeat/crm/cib.xml", "/var/lib/pacemaker/cib/cib.xml"];
-    let set = node.ha.crm.as_ref();
-    let Some(file) = candidates.iter().find(|f| node.machine.path(f).is_file()) else {
-        if let Some(set) = set {
-            let note = format!(
-                "crm is on and there is no CIB to take over: looked for {}",
-                candidates.join(" and ")
-            );
-            let cure = "name a copy of the node's tree with --root, or switch crm off to convert haresources";
-            account.advise(&set.place, &set.text, Verdict::Error, note, cure);
-        }
-        return Ok(None);
-    };
-    let path = node.machine.path(file);
-    let text = read(&path)?;
-    let document = holdfast_xml::Document::parse_default(&text)
-        .map_err(|e| Failure::new(CONFIG, format!("{}: {e}", path.display())))?;
-    if let Some(set) = set {
-        let schema = document.root().attr("validate-with").unwrap_or("none");
-        let note = format!("the CIB {} (schema {schema}) is taken over", path.display());
-        account.advise(
-            &set.place,
-            &set.text,
-            Verdict::Kept,
-            note,
-            "cibadmin --upgrade --force, once the cluster runs",
-        );
-    }
-    Ok(Some(document))
-}
-
 /// The files to write, and remarks on files that stay as they are.
 fn targets(
     options: &Options,
@@ -432,48 +406,4 @@ fn crm_owner() -> Option<(u32, u32)> {
     };
     rustix::process::geteuid().is_root().then_some(())?;
     Some((number("/etc/passwd", "hacluster")?, number("/etc/group", "haclient")?))
-}
-
-/// A script with start, stop and status around one that only starts things.
-fn wrapper(script: &str) -> String {
-    let quoted = format!("'{}'", script.replace('\'', "'\\''"));
-    let name: String = script
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' })
-        .collect();
-    format!(
-        "#!/bin/sh
-# Start, stop and status around a script that only starts things. It runs in a session of its own, so that
-# stop can end everything that it started.
-script={quoted}
-state=/run/ha-{name}.session
-alive() {{ [ -s \"$state\" ] && pgrep -s \"$(cat \"$state\")\" >/dev/null 2>&1; }}
-case \"$1\" in
-start)
-    alive && exit 0
-    setsid sh -c 'echo $$ >\"$1\"; exec sh \"$2\"' sh \"$state\" \"$script\" </dev/null >/dev/null 2>&1 &
-    wait $!
-    for try in 1 2 3 4 5 6 7 8 9 10; do alive && exit 0; sleep 1; done
-    exit 1 ;;
-stop)
-    alive || {{ rm -f \"$state\"; exit 0; }}
-    pkill -TERM -s \"$(cat \"$state\")\"
-    for try in 1 2 3 4 5 6 7 8 9 10; do alive || {{ rm -f \"$state\"; exit 0; }}; sleep 1; done
-    pkill -KILL -s \"$(cat \"$state\")\"
-    sleep 1
-    alive && exit 1
-    rm -f \"$state\" ;;
-status)
-    if alive; then echo running; exit 0; fi
-    echo stopped
-    exit 3 ;;
-*)
-    echo \"usage: $0 start|stop|status\" >&2
-    exit 2 ;;
-esac
-"
-    )
 }

@@ -41,8 +41,8 @@ fn faults_of_ha_cf_are_named_with_their_line() {
         ("node a b\nbcast eth0\nkeepalive 2s\n", 3, "not a time"),
         ("node a b\nbcast eth0\nkeepalive 20\ndeadtime 30\n", 4, "Dead time [30000] is too small"),
         ("node a b\nbcast eth0\ndeadtime 30\ninitdead 20\n", 4, "smaller than deadtime"),
-        ("node a b\n", 0, "No heartbeat media defined"),
-        ("bcast eth0\n", 0, "no nodes defined"),
+        ("node a b\n", 1, "No heartbeat media defined"),
+        ("bcast eth0\n", 1, "no nodes defined"),
         ("node a b\nbcast eth0\nlogfacility local10\n", 3, "Log facility(local10) not valid"),
         ("node a b\nucast eth0\n", 2, "missing target IP address"),
         ("node a b\nmcast eth0 239.0.0.1 694 9 0\n", 2, "time to live"),
@@ -125,13 +125,211 @@ fn every_line_is_accounted_for() {
     assert!(account.speaks_of(&Place::new("haresources", 1)));
 }
 
+/// A folder with the three files as given; it goes away with the value.
+struct Files(PathBuf);
+
+impl Files {
+    fn new(name: &str, ha: &[u8], resources: &[u8], keys: &[u8]) -> Files {
+        let folder = std::env::temp_dir().join(format!("holdfast-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for (file, bytes) in [("ha.cf", ha), ("haresources", resources), ("authkeys", keys)] {
+            std::fs::write(folder.join(file), bytes).unwrap();
+        }
+        Files(folder)
+    }
+
+    fn put(&self, path: &str, content: &str) {
+        let path = self.0.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    fn words(&self) -> Vec<String> {
+        let path = |name: &str| self.0.join(name).display().to_string();
+        let words = ["--root", &path(""), "--allow-missing", "-c", &path("ha.cf"), &path("haresources")];
+        words.map(str::to_owned).to_vec()
+    }
+
+    fn prepared(&self) -> Result<Conversion, Failure> {
+        let Ok(Call::Convert(options)) = cli::parse(&self.words()) else { panic!("a good call") };
+        prepare(&options)
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Every fault that the files cause has a line of one of them.
+fn faults_have_lines(files: &Files) {
+    let conversion = match files.prepared() {
+        Ok(conversion) => conversion,
+        // `crm on` without any CIB is in the account; nothing else may end the conversion.
+        Err(failure) => panic!("{}", failure.message),
+    };
+    for remark in conversion.account.errors() {
+        let named = ["ha.cf", "haresources", "authkeys"].iter().any(|f| remark.place.file.ends_with(f));
+        assert!(named && remark.place.line > 0 && !remark.note.is_empty(), "{remark:?}");
+    }
+    let text = report::render(&full_report(&conversion, Vec::new()), report::Form::Json);
+    assert!(text.starts_with('{'));
+}
+
+/// A CIB as Pacemaker 1.0 on heartbeat 3 left it behind.
+const OLD_CIB: &str = r##"<?xml version="1.0" ?>
+<cib admin_epoch="0" crm_feature_set="3.0.1" dc-uuid="8e1a" epoch="42" have-quorum="1" num_updates="7" validate-with="pacemaker-1.0" cib-last-written="Fri Mar  5 10:11:12 2010">
+  <configuration>
+    <crm_config>
+      <cluster_property_set id="cib-bootstrap-options">
+        <nvpair id="cib-bootstrap-options-dc-version" name="dc-version" value="1.0.9"/>
+        <nvpair id="cib-bootstrap-options-cluster-infrastructure" name="cluster-infrastructure" value="Heartbeat"/>
+        <nvpair id="cib-bootstrap-options-stonith-enabled" name="stonith-enabled" value="false"/>
+        <nvpair id="cib-bootstrap-options-no-quorum-policy" name="no-quorum-policy" value="ignore"/>
+      </cluster_property_set>
+    </crm_config>
+    <nodes>
+      <node id="8e1a" uname="alpha" type="normal"/>
+      <node id="9f2b" uname="beta" type="normal"/>
+    </nodes>
+    <resources>
+      <group id="web">
+        <primitive class="ocf" id="address" provider="heartbeat" type="IPaddr2">
+          <instance_attributes id="address-params">
+            <nvpair id="address-ip" name="ip" value="192.0.2.10"/>
+          </instance_attributes>
+          <operations>
+            <op id="address-monitor" interval="10s" name="monitor"/>
+          </operations>
+        </primitive>
+        <primitive class="lsb" id="server" type="httpd"/>
+      </group>
+      <master id="storage">
+        <meta_attributes id="storage-meta">
+          <nvpair id="storage-meta-notify" name="notify" value="true"/>
+        </meta_attributes>
+        <primitive class="ocf" id="disk" provider="linbit" type="drbd"/>
+      </master>
+    </resources>
+    <constraints>
+      <rsc_location id="home" node="alpha" rsc="web" score="100"/>
+      <rsc_colocation id="together" rsc="web" score="INFINITY" with-rsc="storage" with-rsc-role="Master"/>
+      <rsc_order first="storage" first-action="promote" id="first-disk" score="INFINITY" then="web" then-action="start"/>
+    </constraints>
+    <rsc_defaults/>
+    <op_defaults/>
+  </configuration>
+  <status>
+    <node_state crmd="online" ha="active" id="8e1a" uname="alpha"/>
+  </status>
+</cib>
+"##;
+
+#[test]
+fn an_existing_cib_is_taken_over_and_upgraded() {
+    let ha = format!("{PAIR}crm on\n");
+    let files = Files::new("old-cib", ha.as_bytes(), b"", b"auth 1\n1 crc\n");
+    files.put("var/lib/heartbeat/crm/cib.xml", OLD_CIB);
+    let mut words = files.words();
+    words.push("--stdout".to_owned());
+    let (text, remarks) = super::converted(&words).unwrap();
+    let cib = holdfast_xml::Document::parse_default(&text).unwrap();
+    let schema = holdfast_store::schema::NEWEST;
+    assert_eq!(cib.root().attr("validate-with"), Some(schema));
+    assert_eq!(cib.root().attr("epoch"), Some("42"), "the version of the configuration stays");
+    assert_eq!(cib.root().attr("dc-uuid"), None);
+    let findings = holdfast_store::validate::document(&cib);
+    assert!(findings.is_empty(), "{findings:#?}\n{text}");
+    assert_eq!(cib.root().child("status").unwrap().children().count(), 0);
+    let (model, problems) = holdfast_model::read::cib(&cib);
+    assert!(problems.is_empty(), "{problems:#?}");
+    assert_eq!(model.resources.len(), 2);
+    let storage = cib.by_id("storage").map(|ix| cib.element(ix).name().to_owned());
+    assert_eq!(storage.as_deref(), Some("clone"), "promotable clones have one form now: {text}");
+    let line = PAIR.lines().count() + 1;
+    let said = remarks.iter().find(|r| r.place.line == line && r.place.file.ends_with("ha.cf")).unwrap();
+    assert_eq!(said.verdict, Verdict::Changed);
+    assert!(said.note.contains("from schema pacemaker-1.0 to"), "{}", said.note);
+}
+
+#[test]
+fn a_broken_cib_is_refused() {
+    let ha = format!("{PAIR}crm on\n");
+    for (cib, part) in [
+        ("<cib", "cib.xml"),
+        ("<html/>", "<cib> was expected"),
+        ("<cib validate-with=\"pacemaker-9.9\"/>", "pacemaker-9.9"),
+    ] {
+        let files = Files::new("broken-cib", ha.as_bytes(), b"", b"auth 1\n1 crc\n");
+        files.put("var/lib/heartbeat/crm/cib.xml", cib);
+        let Err(failure) = files.prepared() else { panic!("{cib} was taken") };
+        assert!(failure.status == CONFIG && failure.message.contains(part), "{}", failure.message);
+    }
+}
+
+#[test]
+fn an_unknown_plug_in_names_its_parameters_itself() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let ha = format!("{PAIR}stonith_host * external/own 192.0.2.1 login a secret\n");
+    let files = Files::new("own-plug-in", ha.as_bytes(), b"a 10.0.0.1\n", b"auth 1\n1 crc\n");
+    let plugin = "usr/lib/stonith/plugins/external/own";
+    files.put(plugin, "#!/bin/sh\n[ \"$1\" = getconfignames ] && echo hostaddr && echo user pass\n");
+    std::fs::set_permissions(files.0.join(plugin), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let Ok(conversion) = files.prepared() else { panic!("it converts") };
+    let params: Vec<(&str, &str)> =
+        conversion.plan.fencing[0].params.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    assert_eq!(params, [("hostaddr", "192.0.2.1"), ("user", "login"), ("pass", "a secret")]);
+}
+
+/// Bytes that text files are not supposed to hold, between words that they do.
+fn odd_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let word = prop_oneof![
+        Just(&b"\r\n"[..]),
+        Just(&b"\n"[..]),
+        Just(&b"\r"[..]),
+        Just(&b"\0"[..]),
+        Just(&b"\xff\xfe"[..]),
+        Just(&b"\xc3"[..]),
+        Just(&b"\\\n"[..]),
+        Just(&b" "[..]),
+        Just(&b"::"[..]),
+        Just(&b"#clone:"[..]),
+        Just(&b"#rsc_order a start after b"[..]),
+        Just(&b"node a b\n"[..]),
+        Just(&b"bcast eth0\n"[..]),
+        Just(&b"a 10.0.0.1/24/eth0:0/10.0.0.255 Filesystem::/dev/x::/d"[..]),
+        Just(&b"a OCF::x::y IPv6addr::1:2 portblock::"[..]),
+        Just(&b"crm on\n"[..]),
+        Just(&b"stonith_host * external/x 1 2\n"[..]),
+        Just(&b"stonith baytech /etc/x\n"[..]),
+        Just(&b"respawn root /usr/lib/heartbeat/ipfail\n"[..]),
+        Just(&b"respawn root /usr/lib/heartbeat/pingd -m -d -a -h\n"[..]),
+        Just(&b"ping_group g 1.2.3.4\nping 1.2.3.4\n"[..]),
+        Just(&b"keepalive 99999999999999999999\n"[..]),
+        Just(&b"deadtime 18446744073709551615ms\n"[..]),
+        Just(&b"mcast eth0 239.0.0.1 694 1 0\nucast eth0 10.0.0.2\n"[..]),
+        Just(&b"auth 1\n1 sha1 x\n"[..]),
+    ];
+    let piece = prop_oneof![
+        3 => word.prop_map(<[u8]>::to_vec),
+        1 => proptest::collection::vec(any::<u8>(), 0..40),
+    ];
+    proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
 proptest! {
+    #[test]
+    fn any_bytes_on_disk_are_survived(ha in odd_bytes(), resources in odd_bytes(), keys in odd_bytes()) {
+        faults_have_lines(&Files::new("odd-bytes", &ha, &resources, &keys));
+    }
+
     #[test]
     fn any_text_is_survived_and_errors_have_places(ha in "(?s).{0,300}", resources in "(?s).{0,300}", keys in "(?s).{0,200}") {
         let (_, _, mut account) = converted(&ha, &resources);
         authkeys::parse("authkeys", &keys, Some(0o600), &mut account);
         for remark in account.errors() {
-            prop_assert!(!remark.place.file.is_empty() && !remark.note.is_empty());
+            prop_assert!(!remark.place.file.is_empty() && remark.place.line > 0 && !remark.note.is_empty());
         }
     }
 

@@ -165,13 +165,23 @@ struct Parser<'a> {
     account: &'a mut Account,
     media_seen: bool,
     ports_seen: bool,
+    /// Lines read so far.
+    lines: usize,
 }
 
 /// Reads the file `file` with the content `text`. What is wrong goes into `account` as errors.
 pub fn parse(file: &str, text: &str, account: &mut Account) -> HaCf {
-    let mut parser =
-        Parser { file, port: 694, result: HaCf::default(), account, media_seen: false, ports_seen: false };
+    let mut parser = Parser {
+        file,
+        port: 694,
+        result: HaCf::default(),
+        account,
+        media_seen: false,
+        ports_seen: false,
+        lines: 0,
+    };
     for (index, raw) in text.lines().enumerate() {
+        parser.lines = index + 1;
         parser.line(index + 1, raw);
     }
     parser.check_whole();
@@ -550,7 +560,8 @@ impl Parser<'_> {
 
     /// What only shows when the whole file is read.
     fn check_whole(&mut self) {
-        let whole = Place::new(self.file, 0);
+        // What is missing is missed where the file ends.
+        let whole = Place::new(self.file, self.lines.max(1));
         if self.result.media.is_empty() {
             self.error(
                 &whole,

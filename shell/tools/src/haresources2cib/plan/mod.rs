@@ -6,6 +6,7 @@ mod connect;
 
 pub use connect::ping_parameters;
 
+use super::fence_plugin;
 use super::ha_cf::{Client, CrmMode, Failback, HaCf, Stonith};
 use super::haresources::{Annotation, Group, Haresources, Naming, Word};
 use super::machine::{self, Found, INIT_D, Machine, RESOURCE_D};
@@ -459,7 +460,9 @@ fn fencing(ha: &HaCf, numbers: &mut Numbers, plan: &mut Plan, machine: &Machine,
             let note = format!("the host {host} is not a node of this cluster");
             account.advise(&set.place, &set.text, Verdict::NeedsYou, note, "name a node, or * for all");
         }
-        let Some(names) = scripts::stonith_params(kind) else {
+        let known =
+            scripts::stonith_params(kind).map(|names| names.iter().map(|n| (*n).to_owned()).collect());
+        let Some(names) = known.or_else(|| fence_plugin::parameter_names(machine, kind)) else {
             account.advise(
                 &set.place,
                 &set.text,
@@ -469,7 +472,7 @@ fn fencing(ha: &HaCf, numbers: &mut Numbers, plan: &mut Plan, machine: &Machine,
             );
             continue;
         };
-        let params = parameters(names, &values);
+        let params = parameters(&names, &values);
         let device = FenceDevice {
             id: format!("stonith_{index}"),
             clone: host.is_none().then(|| format!("clone_{index}")),
@@ -506,12 +509,12 @@ fn fencing(ha: &HaCf, numbers: &mut Numbers, plan: &mut Plan, machine: &Machine,
 }
 
 /// Names for values in order; the last name takes what is left.
-fn parameters(names: &[&str], values: &[String]) -> Vec<(String, String)> {
+fn parameters(names: &[String], values: &[String]) -> Vec<(String, String)> {
     let mut params = Vec::new();
     for (index, name) in names.iter().enumerate().take(values.len()) {
         let last = index + 1 == names.len();
         let value = if last { values[index..].join(" ") } else { values[index].clone() };
-        params.push(((*name).to_owned(), value));
+        params.push((name.clone(), value));
     }
     params
 }
