@@ -2,31 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-use holdfast_golden::shared;
+use holdfast_golden::{heartbeat_root::Root, shared};
 use holdfast_tools::haresources2cib::{self, ha_cf, haresources, source::Account};
 use holdfast_xml::{Document, Element};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// One resource as both sides describe it: class, type, parameters.
 type Member = (String, String, BTreeMap<String, String>);
-
-/// Scripts that the cases count as present.
-const RESOURCE_D: &str = "AudibleAlarm Delay Filesystem ICP IPaddr IPaddr2 IPsrcaddr IPv6addr LVM LVSSyncDaemonSwap LinuxSCSI MailTo OCF Raid1 SendArp ServeRAID WAS WinPopup Xinetd apache db2 drbddisk drbdupper hto-mapfuncs ids portblock ldirectord";
-const INIT_D: &str = "httpd nginx mysqld mysql nfs nfslock smb named squid postfix jdmail dovecot";
-
-fn make_root(root: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    for (folder, names) in [("etc/ha.d/resource.d", RESOURCE_D), ("etc/init.d", INIT_D)] {
-        std::fs::create_dir_all(root.join(folder)).unwrap();
-        for name in names.split(' ') {
-            let path = root.join(folder).join(name);
-            std::fs::write(&path, "#!/bin/sh\nexit 0\n").unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        }
-    }
-}
 
 fn member(class: &str, kind: &str, params: BTreeMap<String, String>) -> Member {
     let mut params = params;
@@ -84,21 +67,13 @@ fn preferences(cib: &Document) -> BTreeMap<String, String> {
 #[test]
 fn shared_conversions_say_what_they_must() {
     let Some(cases) = shared::folder("conformance/haresources") else { return };
-    let root = std::env::temp_dir().join(format!("holdfast-golden-root-{}", std::process::id()));
-    make_root(&root);
+    let root = Root::new("conversions");
     let mut ran = 0;
     let mut folders: Vec<_> = std::fs::read_dir(&cases).unwrap().map(|e| e.unwrap().path()).collect();
     folders.sort();
     for case in folders.iter().filter(|c| c.join("facts.json").exists()) {
         let facts: Value = serde_json::from_slice(&std::fs::read(case.join("facts.json")).unwrap()).unwrap();
-        let path = |name: &str| case.join(name).display().to_string();
-        let words: Vec<String> = ["--root", &root.display().to_string(), "--allow-missing", "--stdout", "-c"]
-            .into_iter()
-            .map(str::to_owned)
-            .chain([path("ha.cf"), path("haresources")])
-            .collect();
-        let (cib, _) =
-            haresources2cib::converted(&words).unwrap_or_else(|e| panic!("{}: {e:?}", case.display()));
+        let cib = root.convert(case).unwrap_or_else(|e| panic!("{}: {e:?}", case.display()));
         let cib = Document::parse_default(&cib).unwrap();
         let got: BTreeMap<_, _> = cib
             .root()
@@ -120,7 +95,6 @@ fn shared_conversions_say_what_they_must() {
         }
         ran += 1;
     }
-    std::fs::remove_dir_all(&root).unwrap();
     eprintln!("{ran} shared conversions agree");
     assert!(ran > 0, "the folder of cases is empty");
 }
