@@ -2,6 +2,7 @@
 //!
 //! Knows where heartbeat and Pacemaker kept it. The steps between schemas are the store's.
 
+use super::before_1_0;
 use super::ha_cf::Set;
 use super::machine::Machine;
 use super::source::{Account, Verdict};
@@ -12,13 +13,15 @@ use holdfast_xml::Document;
 /// Where the file lay: heartbeat 2.x and 3.x, then Pacemaker 1.1 and later.
 const PLACES: &[&str] = &["/var/lib/heartbeat/crm/cib.xml", "/var/lib/pacemaker/cib/cib.xml"];
 
-/// Takes the machine's CIB over; `set` is the line of ha.cf that switched the manager on.
+/// Takes the machine's CIB over; `set` is the line of ha.cf that switched the manager on, `nodes` are the ring's
+/// nodes in the order of their numbers.
 ///
 /// # Errors
 /// A file that is no CIB, or one that stays invalid in the newest schema.
 pub fn cib<T>(
     machine: &Machine,
     set: Option<&Set<T>>,
+    nodes: &[String],
     account: &mut Account,
 ) -> Result<Option<Document>, Failure> {
     let Some(set) = set else { return Ok(None) };
@@ -36,6 +39,7 @@ pub fn cib<T>(
     }
     let before = schema_of(&document);
     prepare(&mut document);
+    number(&mut document, nodes);
     schema::upgrade(&mut document, None).map_err(|refusal| {
         let cure = "correct it with the old cluster's tools (crm_verify, cibadmin), then convert again";
         fault(format!("{refusal}\n    -> {cure}"))
@@ -59,7 +63,8 @@ fn schema_of(document: &Document) -> String {
 fn prepare(document: &mut Document) {
     let root = document.root().ix();
     if document.root().attr("validate-with").is_none() {
-        document.set_attr(root, "validate-with", "none");
+        before_1_0::rewrite(document);
+        document.set_attr(root, "validate-with", "pacemaker-1.0");
     }
     for name in
         ["have-quorum", "dc-uuid", "cib-last-written", "update-origin", "update-client", "update-user"]
@@ -73,5 +78,21 @@ fn prepare(document: &mut Document) {
     }
     if document.root().child("status").is_none() {
         document.append(root, "status");
+    }
+}
+
+/// Heartbeat's nodes had UUIDs; the ring numbers them, and the cluster knows them by those numbers.
+fn number(document: &mut Document, nodes: &[String]) {
+    let section = document.root().child("configuration").and_then(|c| c.child("nodes"));
+    let listed: Vec<_> = section.into_iter().flat_map(|s| s.children_named("node")).collect();
+    let place = |name: &str| nodes.iter().position(|n| n.eq_ignore_ascii_case(name));
+    let numbered: Vec<_> = listed
+        .iter()
+        .filter_map(|node| Some((node.ix(), (place(node.attr("uname")?)? + 1).to_string())))
+        .collect();
+    for (ix, id) in numbered {
+        if document.by_id(&id).is_none() {
+            document.set_attr(ix, "id", &id);
+        }
     }
 }

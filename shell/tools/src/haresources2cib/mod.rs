@@ -5,6 +5,7 @@
 
 mod address;
 mod authkeys;
+mod before_1_0;
 mod cib;
 mod cli;
 mod directives;
@@ -212,7 +213,7 @@ fn prepare(options: &Options) -> Result<Conversion, Failure> {
         nodes.iter().map(|n| Source { owner: n.owner.clone(), ha: &n.ha, machine: &n.machine }).collect();
     let ring = ring::settle(&sources, &mut account);
     let cib = if plan.crm {
-        existing::cib(&first.machine, first.ha.crm.as_ref(), &mut account)?
+        existing::cib(&first.machine, first.ha.crm.as_ref(), &plan.nodes, &mut account)?
     } else {
         Some(cib::document(&plan))
     };

@@ -228,7 +228,7 @@ const OLD_CIB: &str = r##"<?xml version="1.0" ?>
 
 #[test]
 fn an_existing_cib_is_taken_over_and_upgraded() {
-    let ha = format!("{PAIR}crm on\n");
+    let ha = format!("{}crm on\n", PAIR.replace("a b", "alpha beta"));
     let files = Files::new("old-cib", ha.as_bytes(), b"", b"auth 1\n1 crc\n");
     files.put("var/lib/heartbeat/crm/cib.xml", OLD_CIB);
     let mut words = files.words();
@@ -244,6 +244,8 @@ fn an_existing_cib_is_taken_over_and_upgraded() {
     assert_eq!(cib.root().child("status").unwrap().children().count(), 0);
     let (model, problems) = holdfast_model::read::cib(&cib);
     assert!(problems.is_empty(), "{problems:#?}");
+    let ids: Vec<&str> = model.nodes.iter().map(|n| n.id.as_str()).collect();
+    assert_eq!(ids, ["1", "2"], "the ring's numbers take the place of heartbeat's identities");
     assert_eq!(model.resources.len(), 2);
     let storage = cib.by_id("storage").map(|ix| cib.element(ix).name().to_owned());
     assert_eq!(storage.as_deref(), Some("clone"), "promotable clones have one form now: {text}");
@@ -251,6 +253,79 @@ fn an_existing_cib_is_taken_over_and_upgraded() {
     let said = remarks.iter().find(|r| r.place.line == line && r.place.file.ends_with("ha.cf")).unwrap();
     assert_eq!(said.verdict, Verdict::Changed);
     assert!(said.note.contains("from schema pacemaker-1.0 to"), "{}", said.note);
+}
+
+/// A CIB as heartbeat 2.1 left it behind: no schema name, pairs inside `attributes`, options among parameters.
+const OLDER_CIB: &str = r##"<cib generated="true" admin_epoch="0" epoch="3" num_updates="9" have_quorum="true" ignore_dtd="false" num_peers="2" ccm_transition="2" cib_feature_revision="2.0" dc_uuid="8e1a">
+  <configuration>
+    <crm_config>
+      <cluster_property_set id="cib-bootstrap-options"><attributes>
+        <nvpair id="p1" name="no_quorum_policy" value="ignore"/>
+        <nvpair id="p2" name="stonith-enabled" value="false"/>
+      </attributes></cluster_property_set>
+    </crm_config>
+    <nodes>
+      <node id="8e1a" uname="alpha" type="normal"/>
+      <node id="9f2b" uname="beta" type="normal"/>
+    </nodes>
+    <resources>
+      <group id="web" ordered="true">
+        <primitive class="ocf" id="address" provider="heartbeat" type="IPaddr" is_managed="true">
+          <operations><op id="address-mon" name="monitor" interval="5s" timeout="5s" on_fail="restart" prereq="nothing"/></operations>
+          <instance_attributes id="address-params"><attributes>
+            <nvpair id="address-ip" name="ip" value="192.0.2.10"/>
+            <nvpair id="address-role" name="target_role" value="started"/>
+          </attributes></instance_attributes>
+        </primitive>
+        <primitive class="heartbeat" id="server" type="httpd"/>
+      </group>
+      <clone id="dogs" notify="true">
+        <instance_attributes id="dogs-params"><attributes>
+          <nvpair id="dogs-max" name="clone_max" value="2"/>
+        </attributes></instance_attributes>
+        <primitive class="lsb" id="dog" type="named"/>
+      </clone>
+    </resources>
+    <constraints>
+      <rsc_location id="home" rsc="web">
+        <rule id="home-rule" score="100" boolean_op="and">
+          <expression id="home-expr" attribute="#uname" operation="eq" value="alpha"/>
+        </rule>
+      </rsc_location>
+      <rsc_order id="dogs-first" from="web" type="after" to="dogs"/>
+      <rsc_colocation id="beside" from="web" to="dogs" score="INFINITY"/>
+    </constraints>
+  </configuration>
+  <status/>
+</cib>
+"##;
+
+#[test]
+fn a_cib_from_before_the_schemas_is_taken_over() {
+    let ha = format!("{PAIR}crm yes\n");
+    let files = Files::new("older-cib", ha.as_bytes(), b"", b"auth 1\n1 crc\n");
+    files.put("var/lib/heartbeat/crm/cib.xml", OLDER_CIB);
+    let conversion = files.prepared().unwrap_or_else(|failure| panic!("{}", failure.message));
+    let cib = conversion.cib.unwrap();
+    let text = cib.to_string_pretty();
+    let findings = holdfast_store::validate::document(&cib);
+    assert!(findings.is_empty(), "{findings:#?}\n{text}");
+    let (_, problems) = holdfast_model::read::cib(&cib);
+    assert!(problems.is_empty(), "{problems:#?}\n{text}");
+    for part in [
+        "name=\"no-quorum-policy\"",
+        "name=\"clone-max\"",
+        "name=\"notify\"",
+        "name=\"target-role\"",
+        "on-fail=\"restart\"",
+        "first=\"dogs\" then=\"web\"",
+        "rsc=\"web\" with-rsc=\"dogs\"",
+        "boolean-op=\"and\"",
+        "name=\"ip\" value=\"192.0.2.10\"",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains("<attributes>") && !text.contains("have_quorum"), "{text}");
 }
 
 #[test]
