@@ -93,6 +93,7 @@ pub static TABLE: &[Command] = &[
     command(Tool, "iso8601", &[], "dates, durations and periods", holdfast_tools::iso8601::run),
     command(Tool, "crm_ticket", &[], "tickets of multi-site clusters", holdfast_tools::crm_ticket::run),
     command(Tool, "crm_rule", &[], "whether a rule with a date is in effect", holdfast_tools::crm_rule::run),
+    command(Tool, "stonith_admin", &[], "fence nodes, fencing devices and history", holdfast_tools::stonith_admin::run),
     // Our own.
     command(Own, "bench", &[], "measure the ring on this machine", bench::run),
     command(Own, "demo", &[], "show a real cluster on this machine losing a node and recovering", demo::run),

@@ -36,3 +36,4 @@ pub mod node_attribute;
 pub mod option_list;
 pub mod output;
 pub mod patch_text;
+pub mod stonith_admin;

@@ -31,7 +31,7 @@ fn providers() -> BTreeSet<String> {
     names(&ocf_root().join("resource.d"), Path::is_dir)
 }
 
-fn agents(standard: &str, provider: Option<&str>) -> BTreeSet<String> {
+pub(crate) fn agents(standard: &str, provider: Option<&str>) -> BTreeSet<String> {
     match standard {
         "ocf" => {
             let folder = ocf_root().join("resource.d");
@@ -97,7 +97,7 @@ pub(super) fn run(command: &str, value: Option<&str>, output: &mut Output) -> Re
 }
 
 /// Prints what the agent answers to `meta-data`.
-fn metadata(spec: &str, output: &mut Output) -> Result<i32, Failure> {
+pub(crate) fn metadata(spec: &str, output: &mut Output) -> Result<i32, Failure> {
     let wrong = |problem: String| Failure::new(exit::NO_SUCH, problem);
     let agent = Agent::parse(spec)
         .map_err(|error| wrong(format!("'{spec}' is not a valid agent specification: {error}")))?;

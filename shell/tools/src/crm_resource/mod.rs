@@ -1,6 +1,6 @@
 //! `crm_resource`: settings, places and constraints of resources.
 
-mod agents;
+pub(crate) mod agents;
 mod live;
 mod options;
 mod parameters;
