@@ -11,7 +11,7 @@ use crate::cib_source::{CibError, Place};
 use crate::exit;
 use crate::output::{Failure, Output};
 
-fn failed(error: ClientError) -> Failure {
+pub(super) fn failed(error: ClientError) -> Failure {
     let error = CibError::from(error);
     error.explain(true);
     error.failure("Error performing operation")

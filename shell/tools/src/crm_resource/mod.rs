@@ -2,10 +2,13 @@
 
 pub(crate) mod agents;
 mod live;
+mod operations;
 mod options;
 mod parameters;
 mod places;
 mod restrictions;
+mod settle;
+mod why;
 
 use holdfast_model::options::RESOURCE;
 use holdfast_model::{Cib, read};
@@ -75,11 +78,13 @@ fn crm_resource(parsed: &Parsed, output: &mut Output) -> Result<i32, Failure> {
             option_list::print(output, &about, RESOURCE, parsed.has("all"));
             return Ok(exit::OK);
         }
-        "restart" | "wait" | "why" | "digests" | "list-cts" | "list-operations" | "list-all-operations" => {
+        "wait" => return settle::wait(parsed),
+        "digests" | "list-cts" => {
             return Err(Failure::new(
                 exit::UNIMPLEMENTED,
                 format!(
-                    "--{command} is not offered yet; crm_mon -o shows operations, crm resource restarts and waits"
+                    "--{command} is not offered; crm_simulate -LS shows what changed parameters lead to, crm_mon -o \
+                     shows operations"
                 ),
             ));
         }
@@ -113,6 +118,10 @@ fn crm_resource(parsed: &Parsed, output: &mut Output) -> Result<i32, Failure> {
             Ok(exit::OK)
         }
         "clear" => restrictions::clear(&work, &mut source, output),
+        "list-operations" => operations::show(&work, true, output),
+        "list-all-operations" => operations::show(&work, false, output),
+        "why" => why::show(&work, output),
+        "restart" => settle::restart(&work, &mut source, output),
         _ => {
             let Some(name) = parsed.value("resource") else {
                 return Err(Failure::usage("Must supply a resource ID with -r/--resource"));
