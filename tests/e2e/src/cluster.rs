@@ -1,0 +1,353 @@
+//! Nodes with a network, process, mount and host name namespace each, joined by a bridge.
+//!
+//! Knows folders, links and processes. Does not know what runs on the nodes. Everything ends with the namespaces that
+//! [`crate::inside`] made.
+
+use holdfast_agent_stock::netlink::{Entry, Netlink};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// What a tool printed and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    /// Standard output and standard error together, as one reads them.
+    pub text: String,
+    /// Exit status; 128 and more for a signal.
+    pub status: i32,
+}
+
+struct Node {
+    name: String,
+    base: PathBuf,
+    /// First process of the node; its end ends the node.
+    first: u32,
+    _machine: Child,
+    _lifeline: Option<ChildStdin>,
+    daemon: Option<Child>,
+}
+
+/// The machines of one test.
+pub struct Cluster {
+    root: PathBuf,
+    nodes: Vec<Node>,
+}
+
+/// The executable under test.
+fn executable() -> PathBuf {
+    if let Some(path) = std::env::var_os("HOLDFAST_BIN") {
+        return path.into();
+    }
+    let own = std::env::current_exe().expect("a test has an executable");
+    let profile = own.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
+    let path = profile.join("holdfast");
+    assert!(path.exists(), "there is no {}; build it with: cargo build -p holdfast", path.display());
+    path
+}
+
+impl Cluster {
+    /// Switches machines on, with the addresses 10.98.0.1 and following; no daemon runs yet.
+    ///
+    /// # Panics
+    /// When the kernel or the disk refuses.
+    pub fn new(root: PathBuf, names: &[&str]) -> Cluster {
+        let links = root.join("bin");
+        let status =
+            Command::new(executable()).arg("install-links").arg(&links).stdout(Stdio::null()).status();
+        assert!(status.expect("the executable runs").success(), "install-links failed");
+        std::fs::create_dir_all(root.join("agents/init.d")).expect("the scratch folder can be written");
+        std::fs::create_dir_all(root.join("agents/resource.d")).expect("the scratch folder can be written");
+        let mut net = Netlink::open().expect("the namespace has a network");
+        let lo = net.index("lo").expect("there is a loopback link");
+        net.set_up(lo, true).expect("the loopback link can be set up");
+        net.add_bridge("br0").expect("the kernel has bridges");
+        let bridge = net.index("br0").expect("the bridge was just made");
+        net.set_up(bridge, true).expect("the bridge can be set up");
+        let mut cluster = Cluster { root, nodes: Vec::new() };
+        for (index, name) in names.iter().enumerate() {
+            cluster.add(&mut net, bridge, index, name);
+        }
+        cluster
+    }
+
+    fn add(&mut self, net: &mut Netlink, bridge: u32, index: usize, name: &str) {
+        let base = self.root.join("nodes").join(format!("{index}-{name}"));
+        for sub in ["etc", "state", "run/agents", "log", "pacemaker/cib", "pacemaker/pengine"] {
+            std::fs::create_dir_all(base.join(sub)).expect("the scratch folder can be written");
+        }
+        // The loop reaps nothing by itself, but a shell reaps orphans while it waits for its own child.
+        let script = format!("echo {name} > /proc/sys/kernel/hostname; echo ready; cat > /dev/null & wait");
+        let script = format!("exec 3<&0; {}", script.replace("cat >", "cat <&3 >"));
+        let mut machine = Command::new("unshare")
+            .args([
+                "--net",
+                "--pid",
+                "--mount",
+                "--uts",
+                "--ipc",
+                "--fork",
+                "--kill-child=KILL",
+                "--mount-proc",
+            ])
+            .args(["sh", "-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("`unshare` is installed");
+        let mut ready = [0u8; 6];
+        machine
+            .stdout
+            .take()
+            .expect("it was piped")
+            .read_exact(&mut ready)
+            .expect("the node's namespaces can be made");
+        let first = *children(machine.id()).first().expect("the node's first process runs");
+        let cable = format!("cable{index}");
+        net.add_veth(&cable, bridge, "eth0", first).expect("the kernel has virtual cables");
+        let end = net.index(&cable).expect("the cable was just made");
+        net.set_up(end, true).expect("the cable can be set up");
+        let address = Ipv4Addr::new(10, 98, 0, index as u8 + 1);
+        on(first, move || {
+            let mut net = Netlink::open().expect("the node has a network");
+            for link in ["lo", "eth0"] {
+                let index = net.index(link).expect("the link is there");
+                net.set_up(index, true).expect("the link can be set up");
+            }
+            let index = net.index("eth0").expect("the link is there");
+            net.add_address(&Entry::plain(index, address.into(), 24)).expect("the address is free");
+        });
+        let lifeline = machine.stdin.take();
+        self.nodes.push(Node {
+            name: name.to_owned(),
+            base,
+            first,
+            _machine: machine,
+            _lifeline: lifeline,
+            daemon: None,
+        });
+    }
+
+    /// Configuration folder of a node.
+    pub fn etc(&self, node: usize) -> PathBuf {
+        self.nodes[node].base.join("etc")
+    }
+
+    /// Folder in which a node looks for an older configuration.
+    pub fn cib(&self, node: usize) -> PathBuf {
+        self.nodes[node].base.join("pacemaker/cib")
+    }
+
+    /// Scratch folder of the test.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Writes a script that a node finds as `KIND` (`init.d` or `resource.d`) of that name.
+    ///
+    /// # Panics
+    /// When the disk refuses.
+    pub fn script(&self, kind: &str, name: &str, body: &str) {
+        let path = self.root.join("agents").join(kind).join(name);
+        std::fs::write(&path, body).expect("the scratch folder can be written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("own file");
+    }
+
+    fn command(&self, node: usize, tool: &str) -> Command {
+        let node = &self.nodes[node];
+        let mut command = Command::new("nsenter");
+        command.args(["--net", "--pid", "--mount", "--uts", "--ipc", "--target", &node.first.to_string()]);
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .arg("--")
+            .arg(if tool == "holdfast" { executable() } else { self.root.join("bin").join(tool) })
+            .env("PATH", format!("{}:{path}", self.root.join("bin").display()))
+            .env("HOLDFAST_CONFIG_DIR", node.base.join("etc"))
+            .env("HOLDFAST_STATE_DIR", node.base.join("state"))
+            .env("HOLDFAST_RUN_DIR", node.base.join("run"))
+            .env("HOLDFAST_LOG_DIR", node.base.join("log"))
+            .env("HOLDFAST_PACEMAKER_DIR", node.base.join("pacemaker"))
+            .env("HOLDFAST_AGENT_DIR", self.root.join("agents"))
+            // As on a bare machine: the agents are our own.
+            .env("OCF_ROOT", self.root.join("ocf"))
+            .env("HA_RSCTMP", node.base.join("run/agents"))
+            .env("HOLDFAST_NODE_NAME", &node.name)
+            .env("COLUMNS", "160")
+            .current_dir(&self.root);
+        command
+    }
+
+    /// Runs a tool on a node, with what is typed into it.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn run_typing(&self, node: usize, words: &[&str], typed: &str) -> Said {
+        let mut child = self
+            .command(node, words[0])
+            .args(&words[1..])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("`nsenter` is installed");
+        let mut stdin = child.stdin.take().expect("it was piped");
+        // A tool that does not read has ended; its status tells.
+        let _ = stdin.write_all(typed.as_bytes());
+        drop(stdin);
+        let output = child.wait_with_output().expect("it is a child");
+        let text =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        Said { text, status: output.status.code().unwrap_or(128) }
+    }
+
+    /// Runs a tool on a node.
+    pub fn run(&self, node: usize, words: &[&str]) -> Said {
+        self.run_typing(node, words, "")
+    }
+
+    /// Runs a tool on a node that has to succeed.
+    ///
+    /// # Panics
+    /// When its status is not 0.
+    pub fn must(&self, node: usize, words: &[&str]) -> String {
+        let said = self.run(node, words);
+        assert_eq!(said.status, 0, "{words:?} on {}:\n{}", self.nodes[node].name, said.text);
+        said.text
+    }
+
+    /// Starts the daemon of a node.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(&mut self, node: usize) {
+        let console = self.nodes[node].base.join("log/console.log");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(console).expect("own folder");
+        let daemon = self
+            .command(node, "holdfast")
+            .arg("daemon")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("an open file"))
+            .stderr(log)
+            .spawn()
+            .expect("`nsenter` is installed");
+        self.nodes[node].daemon = Some(daemon);
+    }
+
+    /// Process id of a node's guard.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn guard(&self, node: usize) -> u32 {
+        let enter = self.nodes[node].daemon.as_ref().expect("the daemon was started").id();
+        *children(enter).first().unwrap_or_else(|| panic!("the guard of node {node} does not run"))
+    }
+
+    /// Process id of a node's daemon proper, if it runs now.
+    pub fn daemon_proper(&self, node: usize) -> Option<u32> {
+        children(self.guard(node)).into_iter().find(|pid| {
+            std::fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|line| line.split(|b| *b == 0).any(|word| word == b"daemon"))
+        })
+    }
+
+    /// Stops a node's daemon as an init script does and returns its exit status once it ended.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn stop(&mut self, node: usize) -> i32 {
+        signal(self.guard(node), Signal::TERM);
+        self.ended(node)
+    }
+
+    /// Exit status of a node's daemon once it ended.
+    ///
+    /// # Panics
+    /// When it did not end within a minute.
+    pub fn ended(&mut self, node: usize) -> i32 {
+        let mut daemon = self.nodes[node].daemon.take().expect("the daemon was started");
+        let mut status = None;
+        crate::wait("the daemon to end", std::time::Duration::from_secs(60), || {
+            status = daemon.try_wait().map_err(|e| e.to_string())?;
+            status.map(|_| ()).ok_or_else(|| self.console(node))
+        });
+        status.and_then(|s| s.code()).unwrap_or(128)
+    }
+
+    /// What a node's daemon said.
+    pub fn console(&self, node: usize) -> String {
+        std::fs::read_to_string(self.nodes[node].base.join("log/console.log")).unwrap_or_default()
+    }
+
+    /// Numbers of the nodes that hold an address.
+    pub fn holders(&self, address: &str) -> Vec<usize> {
+        let holds = |node: &Node| {
+            std::fs::read_to_string(format!("/proc/{}/net/fib_trie", node.first)).is_ok_and(|table| {
+                table.lines().any(|l| l.trim_start_matches([' ', '|', '-', '+']) == address)
+            })
+        };
+        (0..self.nodes.len()).filter(|index| holds(&self.nodes[*index])).collect()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for node in 0..self.nodes.len() {
+                let console = self.console(node);
+                let lines: Vec<&str> = console.lines().collect();
+                let tail = lines[lines.len().saturating_sub(60)..].join("\n");
+                eprintln!("--- console of {}:\n{tail}", self.nodes[node].name);
+            }
+        }
+    }
+}
+
+/// Sends a signal.
+///
+/// # Panics
+/// When there is no such process.
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id is positive");
+    kill_process(pid, signal).expect("the process runs");
+}
+
+/// Does something in the network of a process.
+fn on<T: Send + 'static>(pid: u32, what: impl FnOnce() -> T + Send + 'static) -> T {
+    std::thread::spawn(move || {
+        let space = std::fs::File::open(format!("/proc/{pid}/ns/net")).expect("the node runs");
+        move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Network)).expect("the node is ours");
+        what()
+    })
+    .join()
+    .expect("a thread in the node's network")
+}
+
+impl Cluster {
+    /// Takes a UDP port of a node's address for as long as the result lives.
+    ///
+    /// # Panics
+    /// When it is taken.
+    pub fn hold_port(&self, node: usize, port: u16) -> UdpSocket {
+        let address = Ipv4Addr::new(10, 98, 0, node as u8 + 1);
+        on(self.nodes[node].first, move || UdpSocket::bind((address, port)).expect("the port is free"))
+    }
+
+    /// Ends a node's daemon proper alone, without a warning; returns its process id.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn crash(&self, node: usize) -> u32 {
+        let pid = self.daemon_proper(node).expect("the daemon proper runs");
+        signal(pid, Signal::KILL);
+        pid
+    }
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    list.split_whitespace().filter_map(|p| p.parse().ok()).collect()
+}

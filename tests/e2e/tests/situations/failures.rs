@@ -1,0 +1,91 @@
+//! Daemons that die and machines that were copied.
+
+use crate::common::{SERVICE, configure, corosync_conf, wait_holder, wait_shows, wait_started};
+use holdfast_e2e::{Cluster, inside, wait};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const NODES: [&str; 2] = ["test7", "test8"];
+const ADDRESS: &str = "10.98.0.209";
+
+/// Ends the watch, also when the test fails.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_crashed_daemon_comes_back_and_finds_its_resources() {
+    inside("failures::a_crashed_daemon_comes_back_and_finds_its_resources", |scratch| {
+        let mut cluster = Cluster::new(scratch, &NODES);
+        cluster.script("init.d", "http", SERVICE);
+        configure(&cluster, &NODES);
+        cluster.start(0);
+        cluster.start(1);
+        wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
+        let said = cluster.run_typing(
+            0,
+            &["crm", "configure"],
+            "property stonith-enabled=false no-quorum-policy=ignore\n\
+             primitive ip ocf:heartbeat:IPaddr2 params ip=10.98.0.209 nic=eth0 cidr_netmask=24 op monitor interval=1s\n\
+             primitive http lsb:http\ngroup web ip http\nlocation home web 50: test7\ncommit\n",
+        );
+        assert_eq!(said.status, 0, "{}", said.text);
+        wait_started(&cluster, 0, &["ip", "http"], "test7");
+        wait_holder(&cluster, ADDRESS, 0);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let cluster = &cluster;
+            let done = &done;
+            let _end = End(done);
+            let watch = scope.spawn(move || {
+                let mut wrong = Vec::new();
+                while !done.load(Ordering::Relaxed) {
+                    let holders = cluster.holders(ADDRESS);
+                    if holders != [0] {
+                        wrong.push(holders);
+                    }
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                wrong
+            });
+            for _ in 0..3 {
+                let before = cluster.crash(0);
+                wait("another daemon proper", Duration::from_secs(5), || match cluster.daemon_proper(0) {
+                    Some(pid) if pid != before => Ok(()),
+                    other => Err(format!("{other:?}")),
+                });
+                wait_shows(cluster, 0, &["Online: [ test7 test8 ]"]);
+                wait_shows(cluster, 1, &["Online: [ test7 test8 ]"]);
+                wait_started(cluster, 1, &["ip", "http"], "test7");
+            }
+            done.store(true, Ordering::Relaxed);
+            let wrong = watch.join().unwrap();
+            assert!(wrong.is_empty(), "the address was elsewhere: {wrong:?}");
+        });
+    });
+}
+
+#[test]
+fn a_copied_machine_is_refused() {
+    inside("failures::a_copied_machine_is_refused", |scratch| {
+        // The third machine is a copy of the first: its name, its node id, its address in the file.
+        let mut cluster = Cluster::new(scratch, &["test7", "test8", "test7"]);
+        configure(&cluster, &NODES);
+        std::fs::copy(cluster.etc(0).join("authkey"), cluster.etc(2).join("authkey")).unwrap();
+        let copied = corosync_conf(&NODES).replace("ring0_addr: 10.98.0.1", "ring0_addr: 10.98.0.3");
+        std::fs::write(cluster.etc(2).join("corosync.conf"), copied).unwrap();
+        cluster.start(0);
+        cluster.start(1);
+        wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
+        cluster.start(2);
+        let status = cluster.ended(2);
+        assert_ne!(status, 0);
+        let said = cluster.console(2);
+        assert!(said.contains("test7"), "{said}");
+        wait_shows(&cluster, 1, &["Online: [ test7 test8 ]"]);
+    });
+}
