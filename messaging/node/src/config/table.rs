@@ -69,7 +69,7 @@ const NO_KNET_CRYPTO: Fate =
     NoEffect("every datagram is sealed with AES-256-GCM or ChaCha20-Poly1305, whatever is chosen here");
 const NO_COMPRESSION: Fate = NoEffect("datagrams are not compressed");
 const NO_IPC: Fate = NoEffect("programs talk over one local socket");
-const NO_WATCH: Fate = NoEffect("resource watching is done by resource agents and 'watchdog-device'");
+const NO_WATCH: Fate = NoEffect("resource watching is done by resource agents and 'watchdog_device'");
 const NO_AIS: Fate = NoEffect("the AIS services are not part of this program");
 
 /// All options, grouped as in the manual page.
@@ -83,10 +83,15 @@ pub const ROWS: &[Row] = &[
     row("totem", "token_coefficient", U32, Read),
     row("totem", "token_retransmit", U32, Read),
     row("totem", "token_retransmits_before_loss_const", U32, Read),
-    small("totem", "token_warning", PERCENT, Read),
-    row("totem", "hold", U32, Read),
+    small(
+        "totem",
+        "token_warning",
+        PERCENT,
+        NoEffect("a peer that falls silent is logged when 'token' has passed, not before"),
+    ),
+    row("totem", "hold", U32, NoEffect("an idle token stays with its last user and is asked for")),
     row("totem", "join", U32, Read),
-    row("totem", "send_join", U32, Read),
+    row("totem", "send_join", U32, NoEffect("members tell their views at once")),
     row(
         "totem",
         "consensus",
@@ -126,8 +131,18 @@ pub const ROWS: &[Row] = &[
     row("totem", "ip_version", Word(&["ipv4", "ipv6", "ipv4-6", "ipv6-4"]), Read),
     row("totem", "ip_dscp", Text, Read),
     row("totem", "link_mode", Word(&["passive", "active", "rr"]), Read),
-    row("totem", "block_unlisted_ips", Switch, Read),
-    row("totem", "cancel_token_hold_on_retransmit", Switch, Read),
+    row(
+        "totem",
+        "block_unlisted_ips",
+        Switch,
+        NoEffect("a datagram is judged by its seal and its node id, not by its address"),
+    ),
+    row(
+        "totem",
+        "cancel_token_hold_on_retransmit",
+        Switch,
+        NoEffect("a parked token is woken by whoever misses a message"),
+    ),
     row("totem", "knet_compression_model", Text, NO_COMPRESSION),
     row("totem", "knet_compression_threshold", U32, NO_COMPRESSION),
     row("totem", "knet_compression_level", Signed(i32::MIN as i64, i32::MAX as i64), NO_COMPRESSION),
@@ -219,7 +234,12 @@ pub const ROWS: &[Row] = &[
     row("system", "qb_ipc_type", Word(&["native", "shm", "socket"]), NO_IPC),
     row("system", "sched_rr", Switch, Read),
     row("system", "priority", Text, Read),
-    row("system", "move_to_root_cgroup", Word(&["yes", "no", "auto"]), Read),
+    row(
+        "system",
+        "move_to_root_cgroup",
+        Word(&["yes", "no", "auto"]),
+        NoEffect("the service unit decides the control group"),
+    ),
     row("system", "allow_knet_handle_fallback", Switch, NoEffect("there is no knet handle")),
     row("system", "state_dir", Text, Read),
     row("qb", "ipc_type", Word(&["native", "shm", "socket"]), NO_IPC),

@@ -33,8 +33,6 @@ pub struct RingPlan {
     pub nodes: Vec<String>,
     pub links: Vec<Link>,
     pub token_ms: u64,
-    /// Percent of the token time after which a late token is logged.
-    pub token_warning: Option<u64>,
     pub cluster_name: String,
     pub logfile: Option<String>,
     pub syslog_facility: Option<String>,
@@ -96,14 +94,8 @@ fn times(ha: &HaCf, ring: &mut RingPlan, account: &mut Account) {
         account.note(&set.place, &set.text, Verdict::Changed, note);
     }
     if let Some(set) = &ha.warntime {
-        let percent = set.value * 100 / ring.token_ms.max(1);
-        if percent <= 100 {
-            ring.token_warning = Some(percent);
-            let note = format!("token_warning: {percent} percent of the token time");
-            account.note(&set.place, &set.text, Verdict::Changed, note);
-        } else {
-            account.note(&set.place, &set.text, Verdict::Dropped, "above deadtime, so it never warned");
-        }
+        let note = "late signs of life are not logged before the node counts as silent";
+        account.note(&set.place, &set.text, Verdict::Dropped, note);
     }
     if let Some(set) = &ha.initdead {
         let note = format!(
@@ -339,9 +331,6 @@ pub fn corosync_conf(ring: &RingPlan) -> String {
         "totem {{\n    version: 2\n    cluster_name: {}\n    transport: knet\n    crypto_cipher: aes256\n    crypto_hash: sha256\n    token: {}\n    token_coefficient: 0\n",
         ring.cluster_name, ring.token_ms
     );
-    if let Some(percent) = ring.token_warning {
-        let _ = writeln!(out, "    token_warning: {percent}");
-    }
     for (number, link) in ring.links.iter().enumerate() {
         let _ = write!(
             out,

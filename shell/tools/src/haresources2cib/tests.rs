@@ -106,9 +106,7 @@ fn the_ring_says_what_heartbeat_said() {
     let (_, ring, _) =
         converted("node a b\nudpport 700\nbcast eth1\nwarntime 10\ndeadtime 40\n", "a 10.0.0.1\n");
     let conf = ring::corosync_conf(&ring);
-    for part in
-        ["token: 40000", "token_warning: 25", "mcastport: 700", "two_node: 1", "wait_for_all: 0", "name: b"]
-    {
+    for part in ["token: 40000", "mcastport: 700", "two_node: 1", "wait_for_all: 0", "name: b"] {
         assert!(conf.contains(part), "{part} in {conf}");
     }
     let (_, ring, _) = converted("node a b c\nbcast eth1\n", "a 10.0.0.1\n");
