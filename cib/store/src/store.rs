@@ -176,7 +176,7 @@ impl Store {
         if configuration && !request.options.keep_origin {
             stamp(&mut next, &request.origin);
         }
-        let warnings = validate_for(&next, request)?;
+        let warnings = validate_for(&self.document, &next, request)?;
         let patch = diff(&self.document, &next, Compare::AttributeOrder);
         let after = Version::of(next.root());
         Ok((next, Change { before, after, patch, configuration, answer: None, warnings }))
@@ -277,8 +277,9 @@ fn check_feature_set(root: Element<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// Anything may stand in the status; everything else must be valid.
-fn validate_for(next: &Document, request: &Request) -> Result<Vec<Finding>, Refusal> {
+/// Anything may stand in the status; everything else must be valid. What was wrong before already may stay, so that a
+/// document that was taken over as it was can be mended in steps.
+fn validate_for(old: &Document, next: &Document, request: &Request) -> Result<Vec<Finding>, Refusal> {
     if matches!(&request.target, Target::Section(name) if name.eq_ignore_ascii_case("status")) {
         return Ok(Vec::new());
     }
@@ -287,9 +288,16 @@ fn validate_for(next: &Document, request: &Request) -> Result<Vec<Finding>, Refu
         return Err(Refusal::UnknownSchema(schema));
     }
     let findings = validate::document(next);
-    if findings.iter().any(|finding| finding.severity == Severity::Invalid) {
-        let findings = findings.into_iter().filter(|finding| finding.severity == Severity::Invalid).collect();
-        return Err(Refusal::Invalid { schema, findings });
+    if findings.iter().all(|finding| finding.severity == Severity::Warning) {
+        return Ok(findings);
     }
-    Ok(findings)
+    let before = validate::document(old);
+    let known = |finding: &Finding| {
+        before
+            .iter()
+            .any(|b| b.element == finding.element && b.id == finding.id && b.problem == finding.problem)
+    };
+    let (new, rest): (Vec<Finding>, Vec<Finding>) =
+        findings.into_iter().partition(|f| f.severity == Severity::Invalid && !known(f));
+    if new.is_empty() { Ok(rest) } else { Err(Refusal::Invalid { schema, findings: new }) }
 }

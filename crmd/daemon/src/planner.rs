@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 
-use holdfast_core::{Planned, Snapshot};
+use holdfast_core::{Planned, Severity, Snapshot};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::disk::inputs::{Inputs, Series};
@@ -55,8 +55,8 @@ impl Planner {
 fn severity(plan: &Planned) -> Series {
     match &plan.result {
         Err(_) => Series::Error,
-        Ok(plan) if plan.problems.iter().any(|problem| problem.starts_with("error")) => Series::Error,
-        Ok(plan) if plan.problems.iter().any(|problem| problem.starts_with("warn")) => Series::Warning,
+        Ok(plan) if plan.problems.iter().any(|(severity, _)| *severity == Severity::Error) => Series::Error,
+        Ok(plan) if !plan.problems.is_empty() => Series::Warning,
         Ok(_) => Series::Input,
     }
 }

@@ -5,6 +5,7 @@ pub mod ask;
 pub mod attrd_updater;
 pub mod cib_source;
 pub mod cibadmin;
+mod cleaned;
 pub mod corosync;
 pub mod corosync_cfgtool;
 pub mod corosync_cmapctl;

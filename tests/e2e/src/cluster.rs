@@ -219,6 +219,13 @@ impl Cluster {
         said.text
     }
 
+    /// Runs a tool on a node at a terminal.
+    pub fn terminal(&self, node: usize, words: &[&str]) -> crate::Terminal {
+        let mut command = self.command(node, words[0]);
+        command.args(&words[1..]).env("HOME", &self.nodes[node].base);
+        crate::Terminal::start(&command)
+    }
+
     /// Starts the daemon of a node.
     ///
     /// # Panics

@@ -4,9 +4,11 @@
 
 mod cluster;
 mod inside;
+mod terminal;
 
 pub use cluster::{Cluster, Said};
 pub use inside::inside;
+pub use terminal::Terminal;
 
 use std::time::{Duration, Instant};
 

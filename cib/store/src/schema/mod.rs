@@ -84,7 +84,7 @@ pub fn upgrade(document: &mut Document, limit: Option<&str>) -> Result<(), Refus
     }
     let root = next.root().ix();
     next.set_attr(root, "validate-with", &to.to_string());
-    let findings = invalid(&next);
+    let findings = invalid(&next, to);
     if !findings.is_empty() {
         return Err(Refusal::Invalid { schema: to.to_string(), findings });
     }
@@ -92,13 +92,13 @@ pub fn upgrade(document: &mut Document, limit: Option<&str>) -> Result<(), Refus
     Ok(())
 }
 
-fn invalid(document: &Document) -> Vec<validate::Finding> {
-    let mut findings = validate::document(document);
+fn invalid(document: &Document, schema: Schema) -> Vec<validate::Finding> {
+    let mut findings = validate::form(document, schema);
     findings.retain(|finding| finding.severity == validate::Severity::Invalid);
     findings
 }
 
 /// Whether a document would be valid under another schema.
 pub fn valid_for(document: &Document, schema: Schema) -> bool {
-    !validate::against(document, schema).iter().any(|finding| finding.severity == validate::Severity::Invalid)
+    invalid(document, schema).is_empty()
 }

@@ -1,4 +1,5 @@
-//! References that lead nowhere. The old programs ignore such constraints at run time, so these are warnings.
+//! References. One to an id that no element has is refused, as the schemas do; one to an element of another kind, or
+//! to a node by name, is what the old programs ignore at run time, so it is a warning.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +15,13 @@ pub(super) fn check(document: &Document, report: &mut Report) {
     let mut tags: BTreeSet<&str> = BTreeSet::new();
     let mut roles: BTreeSet<&str> = BTreeSet::new();
     let mut nodes: BTreeSet<&str> = BTreeSet::new();
+    let mut ids: BTreeSet<&str> = BTreeSet::new();
     for element in configuration.descendants() {
         let id = element.id().unwrap_or("");
+        // An `id` that refers defines nothing.
+        if !refers_by_id(element) {
+            ids.insert(id);
+        }
         match element.name() {
             "primitive" | "group" | "clone" | "master" | "bundle" => {
                 resources.insert(id);
@@ -52,7 +58,13 @@ pub(super) fn check(document: &Document, report: &mut Report) {
             if let Some(id) = element.attr(attribute)
                 && !known(id)
             {
-                report.warning(element, format!("{attribute}={id:?} names no {what}"));
+                let problem = format!("{attribute}={id:?} names no {what}");
+                // Nodes are named by their names, which are no ids.
+                if what == "node" || ids.contains(id) {
+                    report.warning(element, problem);
+                } else {
+                    report.invalid(element, problem);
+                }
             }
         };
         match element.name() {
@@ -74,6 +86,7 @@ pub(super) fn check(document: &Document, report: &mut Report) {
             }
             "rsc_ticket" => dangling(report, "rsc", "resource", &known),
             "resource_ref" => dangling(report, "id", "resource", &known),
+            "obj_ref" => dangling(report, "id", "element", &|id| ids.contains(id)),
             "primitive" => dangling(report, "template", "template", &|id| templates.contains(id)),
             "role" if parent_is(element, &["acl_target", "acl_group"]) => {
                 dangling(report, "id", "role", &|id| roles.contains(id));
@@ -83,9 +96,20 @@ pub(super) fn check(document: &Document, report: &mut Report) {
         if let Some(id) = element.attr("id-ref")
             && !sets.contains(&(element.name(), id))
         {
-            report.warning(element, format!("id-ref={id:?} names no <{}>", element.name()));
+            let problem = format!("id-ref={id:?} names no <{}>", element.name());
+            if ids.contains(id) {
+                report.warning(element, problem);
+            } else {
+                report.invalid(element, problem);
+            }
         }
     }
+}
+
+/// Whether the `id` of an element is that of another one.
+fn refers_by_id(element: Element<'_>) -> bool {
+    matches!(element.name(), "resource_ref" | "obj_ref")
+        || (element.name() == "role" && parent_is(element, &["acl_target", "acl_group"]))
 }
 
 fn parent_is(element: Element<'_>, names: &[&str]) -> bool {

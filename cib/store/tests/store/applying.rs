@@ -45,6 +45,24 @@ fn operations() {
 }
 
 #[test]
+fn references_to_nothing_are_refused_unless_they_were_there() {
+    let order = "<rsc_order id=\"o\" first=\"a\" then=\"b\"/>";
+    let mut fresh = store(&[("resources", A)]);
+    let refusal = fresh.apply(&request(Create, "constraints", order)).unwrap_err();
+    assert!(refusal.to_string().contains("then=\"b\" names no resource"), "{refusal}");
+    assert_eq!(fresh.version().to_string(), "0.1.0");
+    // Taken over as it was, it can be mended in steps.
+    let mut old = store(&[("resources", A), ("constraints", order)]);
+    let ticket = "<rsc_ticket id=\"t\" ticket=\"T\" rsc=\"a\"/>";
+    let change = old.apply(&request(Create, "constraints", ticket)).unwrap();
+    assert_eq!(change.warnings.len(), 1);
+    old.apply(&request(Delete, "constraints", order)).unwrap();
+    old.apply(&request(Create, "constraints", order)).unwrap_err();
+    // What others refer to cannot be taken away.
+    old.apply(&request(Delete, "resources", A)).unwrap_err();
+}
+
+#[test]
 fn sums() {
     let mut store = store(&[]);
     for expected in ["0.2.0", "0.3.0"] {

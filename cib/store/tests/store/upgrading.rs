@@ -5,7 +5,10 @@ use holdfast_store::{Operation, Rules, Store};
 use super::{cib, inside, request};
 
 fn check(schema: &str, section: &str, before: &str, after: &str) {
-    let mut store = Store::new(cib(schema, &[(section, before)]), Rules::CLUSTER).unwrap();
+    let resource = ("resources", "<primitive id='a' class='lsb' type='t'/>");
+    let parts =
+        if section == "constraints" { vec![resource, (section, before)] } else { vec![(section, before)] };
+    let mut store = Store::new(cib(schema, &parts), Rules::CLUSTER).unwrap();
     store.apply(&request(Operation::Upgrade, "", "")).unwrap();
     assert_eq!(inside(&store, section), after.replace('\'', "\""));
     assert_eq!(store.document().root().attr("validate-with"), Some("pacemaker-4.0"));

@@ -173,8 +173,8 @@ impl Node {
     }
 
     fn begin_transition(&mut self, plan: Plan) {
-        for problem in &plan.problems {
-            self.log(Severity::Warn, problem.clone());
+        for (severity, problem) in &plan.problems {
+            self.log(*severity, problem.clone());
         }
         let number = self.next_transition();
         self.last_transition = number;

@@ -268,32 +268,27 @@ fn history(session: &Session, command: &str, arguments: &[String]) -> Result<(),
         force: session.force || arguments.iter().any(|a| a == "force"),
         ..Selection::default()
     };
-    let members = match &selection.rsc {
-        Some(id) => {
-            let document = session.document()?;
-            let ix = resource(&document, id)?;
-            let element = document.element(ix);
-            element
-                .self_and_descendants()
-                .filter(|e| e.name() == "primitive")
-                .filter_map(|e| e.attr("id").map(str::to_owned))
-                .collect()
-        }
-        None => vec![String::new()],
+    if let Some(id) = &selection.rsc {
+        resource(&session.document()?, id)?;
+    }
+    let request = if command == "refresh" {
+        ResourceRequest::Refresh(selection.clone())
+    } else {
+        ResourceRequest::Cleanup(selection.clone())
     };
-    for member in members {
-        let selection =
-            Selection { rsc: selection.rsc.as_ref().map(|_| member.clone()), ..selection.clone() };
-        let request = if command == "refresh" {
-            ResourceRequest::Refresh(selection)
-        } else {
-            ResourceRequest::Cleanup(selection)
-        };
-        if let Reply::Resource(ResourceReply::Cleaned(pairs)) = session.ask(Request::Resource(request))? {
-            for (rsc, node) in pairs {
-                println!("Cleaned up {rsc} on {node}");
-            }
-        }
+    let mut pairs = match session.ask(Request::Resource(request))? {
+        Reply::Resource(ResourceReply::Cleaned(pairs)) => pairs,
+        _ => return Err("the cluster gave an answer of another kind".to_owned()),
+    };
+    if let Some(id) = &selection.rsc {
+        let node = selection.node.as_deref();
+        pairs = crate::cleaned::covered(&session.document()?, id, node, &pairs);
+    }
+    for (rsc, node) in &pairs {
+        println!("Cleaned up {rsc} on {node}");
+    }
+    if pairs.is_empty() {
+        println!("Cleaned up all resources on all nodes");
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use holdfast_model::duration::checked_interval_ms;
 
 use super::PROGRAM;
 use crate::arguments::Parsed;
-use crate::cib_source::{CibError, Place};
+use crate::cib_source::{CibError, CibSource, Place};
 use crate::exit;
 use crate::output::{Failure, Output};
 
@@ -63,12 +63,17 @@ pub(super) fn run(command: &str, parsed: &Parsed, output: &mut Output) -> Result
         },
     };
     match ask(PROGRAM, Request::Resource(request)).map_err(failed)? {
-        Reply::Resource(ResourceReply::Cleaned(pairs)) => {
+        Reply::Resource(ResourceReply::Cleaned(mut pairs)) => {
+            if let Some(rsc) = parsed.value("resource") {
+                let asked = CibSource::open(PROGRAM).and_then(|mut source| source.document());
+                let document = asked.map_err(|error| error.failure("Error performing operation"))?;
+                pairs = crate::cleaned::covered(&document, rsc, parsed.value("node"), &pairs);
+            }
             for (rsc, node) in &pairs {
                 output.info(format!("Cleaned up {rsc} on {node}"));
             }
             if pairs.is_empty() {
-                output.info("Nothing to clean up");
+                output.info("Cleaned up all resources on all nodes");
             }
             Ok(exit::OK)
         }

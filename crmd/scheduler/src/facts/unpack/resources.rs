@@ -53,7 +53,7 @@ impl Unpack<'_> {
                 Level::Error,
                 "crm_config",
                 "fencing-enabled",
-                "nothing will be started: fencing is enabled but there is no fence device; configure one, or set fencing-enabled to false",
+                "nothing will be started: fencing is enabled but there is no fence device; configure one, or set fencing-enabled (by its old name stonith-enabled) to false",
             );
         }
     }

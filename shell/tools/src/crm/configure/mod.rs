@@ -2,11 +2,13 @@
 //!
 //! Knows what each command does to the copy, and how the copy reaches the cluster.
 
+mod agents;
 mod files;
 pub mod shadow;
 
 use super::session::{Failed, Session, say};
 use super::{grammar, lexer, show, working};
+use crate::cib_source::Place;
 use holdfast_store::validate::{self, Severity};
 use holdfast_store::{Operation, Request, Target};
 use holdfast_xml::Document;
@@ -53,7 +55,10 @@ pub fn carry_out(session: &mut Session, command: &str, arguments: &[String]) -> 
             [old, new] => working::rename(copy(session)?, old, new).map_err(|e| e.to_string()),
             _ => Err("expected: rename OLD NEW".to_owned()),
         },
-        "verify" => check(copy(session)?, false),
+        "verify" => {
+            check(copy(session)?, false)?;
+            check_agents(session, true)
+        }
         "commit" => {
             let force = arguments.iter().any(|a| a == "force") || session.force;
             commit(session, force)
@@ -218,6 +223,20 @@ pub fn check(doc: &Document, quiet: bool) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Asks the agents about the resources: about all, or about those that a commit would change. Only where there is a
+/// cluster to ask; a shadow copy or a file may be for another one.
+fn check_agents(session: &Session, all: bool) -> Result<(), Failed> {
+    let Some(configure) = &session.configure else { return Ok(()) };
+    if session.shadow.is_some() || Place::from_environment() != Place::Live {
+        return Ok(());
+    }
+    let found = agents::check(session, (!all).then_some(&configure.base), &configure.working);
+    for warning in &found.warnings {
+        eprintln!("WARNING: {warning}");
+    }
+    if found.errors.is_empty() { Ok(()) } else { Err(found.errors.join("\nERROR: ")) }
+}
+
 pub fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
@@ -229,7 +248,8 @@ pub fn commit(session: &mut Session, force: bool) -> Result<(), Failed> {
     if !configure.is_changed() {
         return Ok(());
     }
-    if let Err(message) = check(&configure.working, !session.interactive)
+    if let Err(message) =
+        check(&configure.working, !session.interactive).and_then(|()| check_agents(session, false))
         && !force
     {
         return Err(format!("{message}\n`commit force` commits all the same"));
