@@ -10,13 +10,13 @@ use holdfast_xml::{Document, Element};
 /// names of their instances.
 pub fn covered(
     document: &Document,
+    now: i64,
     rsc: &str,
     node: Option<&str>,
     cut: &[(String, String)],
 ) -> Vec<(String, String)> {
     let (cib, _) = holdfast_model::read::cib(document);
-    // Rules do not decide who is online: no time is needed.
-    let facts = facts::unpack(&cib, 0);
+    let facts = facts::unpack(&cib, now);
     let mut all = Vec::new();
     let element = document.root().descendants().find(|e| e.attr("id") == Some(rsc));
     let primitives = element.into_iter().flat_map(Element::self_and_descendants);
@@ -55,9 +55,12 @@ mod tests {
             </status></cib>";
         let document = Document::parse_default(text).unwrap();
         let pair = |rsc: &str, node: &str| (rsc.to_owned(), node.to_owned());
-        assert_eq!(covered(&document, "g", None, &[]), [pair("x", "a"), pair("y", "a")]);
-        assert_eq!(covered(&document, "g", Some("b"), &[]), []);
+        assert_eq!(covered(&document, 1, "g", None, &[]), [pair("x", "a"), pair("y", "a")]);
+        assert_eq!(covered(&document, 1, "g", Some("b"), &[]), []);
         let cut = [pair("x:0", "a"), pair("old", "b")];
-        assert_eq!(covered(&document, "g", None, &cut), [pair("x:0", "a"), pair("y", "a"), pair("old", "b")]);
+        assert_eq!(
+            covered(&document, 1, "g", None, &cut),
+            [pair("x:0", "a"), pair("y", "a"), pair("old", "b")]
+        );
     }
 }

@@ -7,7 +7,6 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
@@ -60,7 +59,7 @@ impl Terminal {
             .stderr(end)
             .spawn()
             .expect("`setsid` is installed");
-        let screen = File::from(OwnedFd::from(master));
+        let screen = File::from(master);
         Terminal { screen, child, seen: String::new(), raw: Vec::new(), read: 0 }
     }
 

@@ -282,7 +282,7 @@ fn history(session: &Session, command: &str, arguments: &[String]) -> Result<(),
     };
     if let Some(id) = &selection.rsc {
         let node = selection.node.as_deref();
-        pairs = crate::cleaned::covered(&session.document()?, id, node, &pairs);
+        pairs = crate::cleaned::covered(&session.document()?, now(), id, node, &pairs);
     }
     for (rsc, node) in &pairs {
         println!("Cleaned up {rsc} on {node}");

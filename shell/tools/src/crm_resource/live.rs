@@ -8,6 +8,7 @@ use holdfast_model::duration::checked_interval_ms;
 use super::PROGRAM;
 use crate::arguments::Parsed;
 use crate::cib_source::{CibError, CibSource, Place};
+use crate::crm_mon::local_time;
 use crate::exit;
 use crate::output::{Failure, Output};
 
@@ -67,7 +68,8 @@ pub(super) fn run(command: &str, parsed: &Parsed, output: &mut Output) -> Result
             if let Some(rsc) = parsed.value("resource") {
                 let asked = CibSource::open(PROGRAM).and_then(|mut source| source.document());
                 let document = asked.map_err(|error| error.failure("Error performing operation"))?;
-                pairs = crate::cleaned::covered(&document, rsc, parsed.value("node"), &pairs);
+                pairs =
+                    crate::cleaned::covered(&document, local_time::now(), rsc, parsed.value("node"), &pairs);
             }
             for (rsc, node) in &pairs {
                 output.info(format!("Cleaned up {rsc} on {node}"));

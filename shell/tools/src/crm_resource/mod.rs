@@ -161,9 +161,7 @@ fn operation_failed(error: &CibError, parsed: &Parsed) -> Failure {
 }
 
 fn now(cib: &Cib) -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let clock = since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-    cib.header.execution_date.unwrap_or(clock)
+    cib.header.execution_date.unwrap_or_else(crate::crm_mon::local_time::now)
 }
 
 /// The document as the scheduler reads it; one that cannot be upgraded is read as it is.

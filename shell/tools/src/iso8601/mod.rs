@@ -3,6 +3,7 @@
 use holdfast_model::iso8601::{DateTime, Duration};
 
 use crate::arguments::{Group, Parsed, Syntax, flag, valued};
+use crate::crm_mon::local_time::now;
 use crate::exit;
 use crate::output::{Failure, Output, run_tool};
 
@@ -47,11 +48,6 @@ const YEAR_ONE: i64 = 62_135_596_800;
 /// Runs the tool.
 pub fn run(args: Vec<String>) -> i32 {
     run_tool(&SYNTAX, &args, iso8601)
-}
-
-fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 fn iso8601(parsed: &Parsed, output: &mut Output) -> Result<i32, Failure> {

@@ -9,6 +9,7 @@ pub mod shadow;
 use super::session::{Failed, Session, say};
 use super::{grammar, lexer, show, working};
 use crate::cib_source::Place;
+pub use crate::crm_mon::local_time::now;
 use holdfast_store::validate::{self, Severity};
 use holdfast_store::{Operation, Request, Target};
 use holdfast_xml::Document;
@@ -235,11 +236,6 @@ fn check_agents(session: &Session, all: bool) -> Result<(), Failed> {
         eprintln!("WARNING: {warning}");
     }
     if found.errors.is_empty() { Ok(()) } else { Err(found.errors.join("\nERROR: ")) }
-}
-
-pub fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// Makes the changes take effect. Somebody else's changes since the copy was read stay.
