@@ -30,6 +30,11 @@ pub enum ClusterRequest {
     SchedulerInput,
     /// Counters of the daemon, by name.
     Counters,
+    /// In which state the daemon of a member is; answered by [`ClusterReply::Pong`].
+    StateOf {
+        /// Name or number of the node.
+        node: String,
+    },
 }
 
 /// The answer.

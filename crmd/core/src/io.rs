@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Planned, Snapshot};
 use crate::record::Record;
-use crate::time::Span;
+use crate::time::{Span, Wall};
 
 /// A connection of the local socket, numbered by the daemon. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -279,11 +279,19 @@ pub struct AgentFacts {
     pub version: Option<String>,
 }
 
-/// Something that alert programs are told (`CRM_alert_*`).
+/// One call of an alert program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// `node`, `fencing`, `resource`, `attribute`.
-    pub kind: &'static str,
-    /// Variables without the prefix `CRM_alert_`.
-    pub variables: Vec<(String, String)>,
+    /// Name of the alert or of the recipient in the configuration, for the log.
+    pub id: String,
+    /// The program.
+    pub path: String,
+    /// It is ended after this.
+    pub timeout: Span,
+    /// When the event happened.
+    pub at: Wall,
+    /// How `CRM_alert_timestamp` is written (as for `date(1)`); empty = it is left out.
+    pub timestamp_format: String,
+    /// The environment apart from the time stamps.
+    pub environment: Vec<(String, String)>,
 }

@@ -4,6 +4,7 @@
 //! process or random source: [`Node::handle`] takes what happened, [`Node::poll`] gives what is to be done,
 //! [`Node::deadline`] says when to be woken.
 
+mod alerts;
 mod cib;
 mod engine;
 mod fencing;

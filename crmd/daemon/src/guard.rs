@@ -105,6 +105,8 @@ struct Guard {
     last_word: Instant,
     crashes: Vec<Instant>,
     stopping: bool,
+    /// The node took part in the cluster under this guard: what is recorded as active is ours.
+    took_part: bool,
 }
 
 impl Guard {
@@ -120,6 +122,7 @@ impl Guard {
             last_word: Instant::now(),
             crashes: Vec::new(),
             stopping: false,
+            took_part: false,
         })
     }
 
@@ -134,6 +137,10 @@ impl Guard {
             };
             match status {
                 Some(0) => return self.finish(0),
+                Some(code) if code == i32::from(FATAL) && self.took_part => {
+                    error!("the daemon cannot come back; what it ran here is stopped");
+                    return self.last_resort(code);
+                }
                 Some(code) if code == i32::from(FATAL) => return self.finish(code),
                 Some(code) if code == i32::from(FENCED) => return self.last_resort(code),
                 _ if self.stopping => {
@@ -206,6 +213,7 @@ impl Guard {
         let mut words = line.split(' ');
         match (words.next(), words.next(), words.next()) {
             (Some("ready"), None, None) => {
+                self.took_part = true;
                 notify::tell("READY=1\nSTATUS=running");
                 self.feed();
             }

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use holdfast_node::config::{Level as ConfLevel, Logging};
+use holdfast_node::config::{Level as ConfLevel, Logging, Timestamp};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -30,13 +30,26 @@ struct Sinks {
     stderr: Option<Level>,
     files: Vec<(PathBuf, Option<File>, Level)>,
     syslog: Option<(UnixDatagram, u8, Level)>,
+    /// How a line begins: `strftime` with `%3N` for milliseconds; empty = without the time.
+    stamp: &'static str,
 }
+
+/// `Nov 21 11:12:51`.
+const SECONDS: &str = "%b %d %H:%M:%S";
+/// `Nov 21 11:12:51.042`.
+const HIRES: &str = "%b %d %H:%M:%S.%3N";
 
 impl Log {
     /// Starts with standard error only, for what goes wrong before the configuration is known.
     #[must_use]
     pub fn start() -> Self {
-        let sinks = Sinks { node: String::new(), stderr: Some(Level::INFO), files: Vec::new(), syslog: None };
+        let sinks = Sinks {
+            node: String::new(),
+            stderr: Some(Level::INFO),
+            files: Vec::new(),
+            syslog: None,
+            stamp: SECONDS,
+        };
         let log = Self { sinks: Arc::new(Mutex::new(sinks)) };
         // A second start in one process (tests) keeps the first.
         let _ = tracing_subscriber::registry().with(Lines { log: log.clone() }).try_init();
@@ -47,6 +60,11 @@ impl Log {
     pub fn configure(&self, node: &str, logging: &Logging, own: &Path, syslog: bool) {
         let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         node.clone_into(&mut sinks.node);
+        sinks.stamp = match logging.timestamp {
+            Timestamp::None => "",
+            Timestamp::Seconds => SECONDS,
+            Timestamp::Milliseconds => HIRES,
+        };
         sinks.stderr = logging.to_stderr.then_some(level(logging.logfile_level));
         let mut paths = vec![own.to_owned()];
         paths.extend(logging.logfile.as_ref().map(PathBuf::from).filter(|path| path != own));
@@ -108,7 +126,10 @@ impl Sinks {
             format!("{word}: ")
         };
         let body = format!("[{subsystem:<6}] {level_word}{text}");
-        let line = format!("{} {} holdfast[{pid}]: {body}\n", sys::local_stamp(), self.node);
+        let at = crate::clock::now().wall.0;
+        let stamp = sys::local_time(self.stamp, at);
+        let blank = if stamp.is_empty() { "" } else { " " };
+        let line = format!("{stamp}{blank}{} holdfast[{pid}]: {body}\n", self.node);
         if self.stderr.is_some_and(|most| level <= most) {
             let _ = std::io::stderr().lock().write_all(line.as_bytes());
         }

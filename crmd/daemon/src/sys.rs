@@ -106,22 +106,40 @@ pub mod watchdog {
     }
 }
 
-/// The local time as log lines carry it: `Nov 21 11:12:51`.
+/// A moment (microseconds since the epoch) in local time, written as `strftime` would; `%N` and `%6N` are digits of
+/// the second's fraction, as with `date(1)`. At most a kilobyte; a longer text is left out.
 #[must_use]
-pub fn local_stamp() -> String {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    // SAFETY: `time` takes a null pointer, `localtime_r` writes to a value of ours only.
-    let broken_down = unsafe {
-        let now = libc::time(std::ptr::null_mut());
-        let mut out: libc::tm = std::mem::zeroed();
-        libc::localtime_r(&raw const now, &raw mut out);
-        out
+pub fn local_time(format: &str, at: i64) -> String {
+    let nanoseconds = format!("{:09}", at.rem_euclid(1_000_000) * 1000);
+    let mut expanded = String::with_capacity(format.len() + 8);
+    let mut rest = format;
+    while let Some(sign) = rest.find('%') {
+        expanded.push_str(&rest[..sign]);
+        rest = &rest[sign + 1..];
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        if rest[digits..].starts_with('N') {
+            let wanted = rest[..digits].parse().unwrap_or(9).clamp(1, 9);
+            expanded.push_str(&nanoseconds[..wanted]);
+            rest = &rest[digits + 1..];
+        } else {
+            expanded.push('%');
+            let next = rest.chars().next().map_or(0, char::len_utf8);
+            expanded.push_str(&rest[..next]);
+            rest = &rest[next..];
+        }
+    }
+    expanded.push_str(rest);
+    let Ok(pattern) = std::ffi::CString::new(expanded) else { return String::new() };
+    let seconds: libc::time_t = at.div_euclid(1_000_000);
+    let mut buffer = [0_u8; 1024];
+    // SAFETY: both structures are ours and live; `strftime` gets the true length of the buffer and a terminated
+    // pattern, and returns how many bytes it wrote.
+    let length = unsafe {
+        let mut parts: libc::tm = std::mem::zeroed();
+        if libc::localtime_r(&raw const seconds, &raw mut parts).is_null() {
+            return String::new();
+        }
+        libc::strftime(buffer.as_mut_ptr().cast(), buffer.len(), pattern.as_ptr(), &raw const parts)
     };
-    let month =
-        usize::try_from(broken_down.tm_mon).ok().and_then(|month| MONTHS.get(month)).unwrap_or(&"???");
-    format!(
-        "{month} {:02} {:02}:{:02}:{:02}",
-        broken_down.tm_mday, broken_down.tm_hour, broken_down.tm_min, broken_down.tm_sec
-    )
+    String::from_utf8_lossy(&buffer[..length.min(1024)]).into_owned()
 }

@@ -46,6 +46,17 @@ pub fn user_id(name: &str) -> Option<u32> {
     number_of(&std::fs::read_to_string("/etc/passwd").unwrap_or_default(), name)
 }
 
+/// Numbers of a local user and its first group.
+#[must_use]
+pub fn account(name: &str) -> Option<(u32, u32)> {
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    let mut fields = passwd
+        .lines()
+        .map(|line| line.split(':'))
+        .find_map(|mut fields| (fields.next()? == name).then_some(fields))?;
+    Some((fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
 fn number_of(file: &str, name: &str) -> Option<u32> {
     file.lines().map(|line| line.split(':')).find_map(|mut fields| {
         let found = fields.next()? == name;

@@ -87,16 +87,10 @@ fn crmadmin(parsed: &Parsed, output: &mut Output) -> Result<i32, Failure> {
             output.close();
         }
         Some(("status", Some(node))) => {
-            let Reply::Cluster(ClusterReply::Pong(state)) = ask(Request::Cluster(ClusterRequest::Ping))?
-            else {
+            let request = ClusterRequest::StateOf { node: node.to_owned() };
+            let Reply::Cluster(ClusterReply::Pong(state)) = ask(Request::Cluster(request))? else {
                 return Err(other_kind());
             };
-            if state.node != node {
-                return Err(Failure::new(
-                    exit::NO_HOST,
-                    format!("{node} is not this node; ask on {node} itself, or see `crm_mon -1`"),
-                ));
-            }
             output.text(if quiet {
                 format!("{}\n", state.state)
             } else {

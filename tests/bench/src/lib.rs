@@ -1,3 +1,5 @@
 //! Benchmarks beside the peers, and the inputs for them.
 
 pub mod cib;
+pub mod client;
+pub mod failover;

@@ -30,6 +30,8 @@ struct Node {
     _machine: Child,
     _lifeline: Option<ChildStdin>,
     daemon: Option<Child>,
+    /// What its programs find in their environment beside the usual.
+    environment: Vec<(String, String)>,
 }
 
 /// The machines of one test.
@@ -60,7 +62,10 @@ impl Cluster {
         let status =
             Command::new(executable()).arg("install-links").arg(&links).stdout(Stdio::null()).status();
         assert!(status.expect("the executable runs").success(), "install-links failed");
-        std::fs::create_dir_all(root.join("agents/init.d")).expect("the scratch folder can be written");
+        for kind in ["init.d", "sbin"] {
+            std::fs::create_dir_all(root.join("agents").join(kind))
+                .expect("the scratch folder can be written");
+        }
         std::fs::create_dir_all(root.join("agents/resource.d")).expect("the scratch folder can be written");
         let mut net = Netlink::open().expect("the namespace has a network");
         let lo = net.index("lo").expect("there is a loopback link");
@@ -129,7 +134,41 @@ impl Cluster {
             _machine: machine,
             _lifeline: lifeline,
             daemon: None,
+            environment: Vec::new(),
         });
+    }
+
+    /// Gives every program that is started on a node from now on one more variable.
+    pub fn environment(&mut self, node: usize, name: &str, value: &str) {
+        self.nodes[node].environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Runs a shell script on a node; the folders of the node are in `HOLDFAST_STATE_DIR` and its like.
+    ///
+    /// # Panics
+    /// When its status is not 0.
+    pub fn shell(&self, node: usize, script: &str) -> String {
+        self.must(node, &["/bin/sh", "-c", script])
+    }
+
+    /// First process of a node; its end is the end of the machine.
+    pub fn first(&self, node: usize) -> u32 {
+        self.nodes[node].first
+    }
+
+    /// Whether the machine is on.
+    pub fn is_on(&self, node: usize) -> bool {
+        is_alive(self.nodes[node].first)
+    }
+
+    /// Folder of a node's state.
+    pub fn state(&self, node: usize) -> PathBuf {
+        self.nodes[node].base.join("state")
+    }
+
+    /// Folder for what must not outlive a boot.
+    pub fn run_dir(&self, node: usize) -> PathBuf {
+        self.nodes[node].base.join("run")
     }
 
     /// Configuration folder of a node.
@@ -164,7 +203,11 @@ impl Cluster {
         let path = std::env::var("PATH").unwrap_or_default();
         command
             .arg("--")
-            .arg(if tool == "holdfast" { executable() } else { self.root.join("bin").join(tool) })
+            .arg(match tool {
+                "holdfast" => executable(),
+                path if path.starts_with('/') => path.into(),
+                tool => self.root.join("bin").join(tool),
+            })
             .env("PATH", format!("{}:{path}", self.root.join("bin").display()))
             .env("HOLDFAST_CONFIG_DIR", node.base.join("etc"))
             .env("HOLDFAST_STATE_DIR", node.base.join("state"))
@@ -177,6 +220,7 @@ impl Cluster {
             .env("HA_RSCTMP", node.base.join("run/agents"))
             .env("HOLDFAST_NODE_NAME", &node.name)
             .env("COLUMNS", "160")
+            .envs(node.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.root);
         command
     }
@@ -322,6 +366,13 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     kill_process(pid, signal).expect("the process runs");
 }
 
+/// Whether a process is there and no zombie.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| state != 'Z' && state != 'X')
+}
+
 /// Does something in the network of a process.
 fn on<T: Send + 'static>(pid: u32, what: impl FnOnce() -> T + Send + 'static) -> T {
     std::thread::spawn(move || {
@@ -334,6 +385,45 @@ fn on<T: Send + 'static>(pid: u32, what: impl FnOnce() -> T + Send + 'static) ->
 }
 
 impl Cluster {
+    /// Pulls the cable of a node: its link is down on both ends.
+    ///
+    /// # Panics
+    /// When there is no such cable.
+    pub fn unplug(&self, node: usize) {
+        let mut net = Netlink::open().expect("the namespace has a network");
+        let end = net.index(&format!("cable{node}")).expect("the node has a cable");
+        net.set_up(end, false).expect("the link can be set down");
+    }
+
+    /// Plugs the cable in again.
+    ///
+    /// # Panics
+    /// When there is no such cable.
+    pub fn plug(&self, node: usize) {
+        let mut net = Netlink::open().expect("the namespace has a network");
+        let end = net.index(&format!("cable{node}")).expect("the node has a cable");
+        net.set_up(end, true).expect("the link can be set up");
+    }
+
+    /// Cuts the power of a node.
+    ///
+    /// # Panics
+    /// When it is off.
+    pub fn power_off(&self, node: usize) {
+        signal(self.nodes[node].first, Signal::KILL);
+    }
+
+    /// Gives the bridge an address, for clients that ask from outside.
+    ///
+    /// # Panics
+    /// When it is taken.
+    pub fn client_address(&self, last: u8) {
+        let mut net = Netlink::open().expect("the namespace has a network");
+        let bridge = net.index("br0").expect("there is a bridge");
+        let address = Ipv4Addr::new(10, 98, 0, last);
+        net.add_address(&Entry::plain(bridge, address.into(), 24)).expect("the address is free");
+    }
+
     /// Takes a UDP port of a node's address for as long as the result lives.
     ///
     /// # Panics
@@ -341,6 +431,15 @@ impl Cluster {
     pub fn hold_port(&self, node: usize, port: u16) -> UdpSocket {
         let address = Ipv4Addr::new(10, 98, 0, node as u8 + 1);
         on(self.nodes[node].first, move || UdpSocket::bind((address, port)).expect("the port is free"))
+    }
+
+    /// Ends a node's daemon and its guard, without a warning.
+    ///
+    /// # Panics
+    /// When they do not run.
+    pub fn crash_all(&self, node: usize) {
+        // The kernel ends the daemon proper together with its guard.
+        signal(self.guard(node), Signal::KILL);
     }
 
     /// Ends a node's daemon proper alone, without a warning; returns its process id.

@@ -3,11 +3,15 @@
 //! Knows processes, links, folders and how to wait for a condition. Does not know what a test wants to see.
 
 mod cluster;
+mod freezer;
 mod inside;
+mod switch;
 mod terminal;
 
 pub use cluster::{Cluster, Said};
+pub use freezer::Freezer;
 pub use inside::inside;
+pub use switch::Switch;
 pub use terminal::Terminal;
 
 use std::time::{Duration, Instant};

@@ -89,7 +89,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("holdfast", &["*"], &["clap", "rustix", "libc", "tokio", "serde_json", "ring"]),
     ("holdfast-sim", &["*"], &["proptest", "postcard"]),
     ("holdfast-golden", &["*"], &["similar", "insta", "proptest", "serde_json"]),
-    ("holdfast-e2e", &["*"], &["rustix", "serde_json", "libc"]),
+    ("holdfast-e2e", &["*"], &["rustix", "serde_json", "libc", "tokio", "zbus"]),
     ("holdfast-bench", &["*"], &["serde_json", "rustix", "libc"]),
     ("holdfast-tidy", &[], &["serde_json"]),
 ];

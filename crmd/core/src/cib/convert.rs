@@ -77,6 +77,12 @@ pub fn failure(refusal: &Refusal) -> Failure {
     if let Refusal::Invalid { findings, .. } = refusal {
         failure.hints = findings.iter().map(ToString::to_string).collect();
     }
+    if let Refusal::OldData { .. } = refusal {
+        failure = failure.hint(
+            "to put a configuration in force whatever its version: \
+             `cibadmin --replace --scope configuration --xml-file FILE`",
+        );
+    }
     failure
 }
 

@@ -48,6 +48,8 @@ pub struct Device {
     pub priority: i64,
     /// It is to be used at all.
     pub enabled: bool,
+    /// A node has to be let in by it before anything may run there (`provides=unfencing`).
+    pub unfences: bool,
 }
 
 /// All devices and levels of one configuration.
@@ -117,6 +119,7 @@ impl Registry {
             banned: BTreeSet::new(),
             priority,
             enabled,
+            unfences: meta.get("provides").is_some_and(|what| what.eq_ignore_ascii_case("unfencing")),
         };
         self.devices.insert(resource.id.clone(), device);
     }
@@ -156,6 +159,14 @@ impl Registry {
             }
         }
         None
+    }
+
+    /// Devices that have to let a node in, best first.
+    #[must_use]
+    pub fn unfencing(&self, target: &str) -> Vec<String> {
+        let mut found = self.candidates(target);
+        found.retain(|id| self.devices.get(id).is_some_and(|device| device.unfences));
+        found
     }
 
     /// Devices that may be able to fence a node, best first.

@@ -7,8 +7,11 @@ pub mod run;
 
 use std::collections::BTreeMap;
 
+use holdfast_api::fence::FenceRecord;
+use holdfast_totem::NodeId;
+
 use crate::io::CallId;
-use crate::message::FenceStep;
+use crate::message::{FenceStep, FenceStepDone};
 use crate::time::{Instant, Now};
 
 pub use device::Registry;
@@ -28,6 +31,12 @@ pub struct AgentRun {
 pub struct Fencing {
     /// Operations that this node drives (it decides).
     pub runs: BTreeMap<String, FenceRun>,
+    /// Who carries out the present step of each.
+    pub executors: BTreeMap<String, NodeId>,
+    /// Operations that this node brought to an end, until that came back in the order.
+    pub ended: BTreeMap<String, FenceRecord>,
+    /// Ends of agents here that have not come back in the order yet: a view change may have swallowed them.
+    pub unheard: Vec<FenceStepDone>,
     /// Agents that run here.
     pub agents: BTreeMap<CallId, AgentRun>,
     /// Agents that wait for their delay here.
@@ -43,11 +52,18 @@ pub struct Fencing {
 }
 
 impl Fencing {
-    /// A new view: operations are driven by whoever decides then; agents that run go on.
+    /// A new view: agents that run go on, those that wait for their delay are ordered again. What this node drives
+    /// it goes on driving if it decides again ([`Fencing::not_deciding`] else).
     pub fn view_changed(&mut self) {
-        self.runs.clear();
         self.actions.clear();
         self.delayed.clear();
+    }
+
+    /// Another node decides: it drives everything that is under way.
+    pub fn not_deciding(&mut self) {
+        self.runs.clear();
+        self.executors.clear();
+        self.ended.clear();
     }
 
     /// When time matters next.

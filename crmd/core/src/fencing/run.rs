@@ -56,11 +56,15 @@ pub struct FenceRun {
     pub order: FenceOrder,
     levels: Vec<Vec<String>>,
     topology: bool,
+    /// Every device of the level that can, lets the target in; those that cannot are passed over.
+    unfencing: bool,
     level: usize,
     device: usize,
     phase: Phase,
     tries: u32,
     steps: u32,
+    /// Numbers of steps begin after this one: an answer to an earlier run of the same operation is no answer to this.
+    base: u32,
     in_flight: Option<(Step, Instant)>,
     able: BTreeMap<String, bool>,
     used: Vec<String>,
@@ -86,17 +90,20 @@ impl FenceRun {
         now: Instant,
     ) -> Self {
         let topology = levels.is_some();
+        let unfencing = topology && order.action == FenceAction::On;
         let levels = levels.unwrap_or_else(|| candidates.into_iter().map(|d| vec![d]).collect());
         let wait = u64::try_from(order.delay_ms).unwrap_or(0);
         let until = (order.timeout_ms > 0).then(|| now + Span::millis(u64::from(order.timeout_ms) + wait));
         Self {
             levels,
             topology,
+            unfencing,
             level: 0,
             device: 0,
             phase: Phase::Plain,
             tries: 0,
             steps: 0,
+            base: 0,
             in_flight: None,
             able: BTreeMap::new(),
             used: Vec::new(),
@@ -107,6 +114,21 @@ impl FenceRun {
             watchdog,
             order,
         }
+    }
+
+    /// Begins the numbers of its steps after this one.
+    #[must_use]
+    pub fn numbered_from(mut self, base: u32) -> Self {
+        self.base = base;
+        self
+    }
+
+    /// Whether its agent may be at work: what is only waited for is begun afresh by whoever decides next.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        self.in_flight
+            .as_ref()
+            .is_some_and(|(step, _)| step.delay == Span::ZERO && step.random_delay == Span::ZERO)
     }
 
     /// When time matters next.
@@ -157,8 +179,24 @@ impl FenceRun {
                     self.tries = 0;
                     continue;
                 }
+                if self.used.is_empty() {
+                    self.level += 1;
+                    self.device = 0;
+                    continue;
+                }
                 return Next::Done(self.used.clone());
             };
+            let unable = registry
+                .devices
+                .get(&name)
+                .and_then(|device| device.may_fence(&self.order.target))
+                .or_else(|| self.able.get(&name).copied())
+                == Some(false);
+            if self.unfencing && unable {
+                self.device += 1;
+                self.tries = 0;
+                continue;
+            }
             match self.step(registry, &name, default_timeout, now) {
                 Ok(step) => return Next::Step(step),
                 Err(reason) => self.device_failed(registry, reason, false),
@@ -203,7 +241,8 @@ impl FenceRun {
             };
         self.steps += 1;
         let timeout = device.timeout(action, default);
-        let step = Step { number: self.steps, device: name.to_owned(), action, timeout, delay, random_delay };
+        let number = self.base.wrapping_add(self.steps);
+        let step = Step { number, device: name.to_owned(), action, timeout, delay, random_delay };
         self.in_flight = Some((step.clone(), now + timeout + delay + random_delay + GRACE));
         Ok(step)
     }
@@ -395,6 +434,18 @@ mod tests {
         let one = registry(&[("a", "pcmk_host_list=alpha")]);
         let lines = play(&one, None, FenceAction::Reboot, |_, action| (action != "reboot", 3, ""));
         assert_eq!(lines, ["a reboot fails", "a off ok", "a on ok", "done by a"]);
+    }
+
+    #[test]
+    fn every_device_that_unfences_a_node_has_to() {
+        let three = registry(&[("a", "pcmk_host_list=alpha"), ("b", "pcmk_host_list=beta"), ("c", "")]);
+        let all = Some(vec![vec!["a".to_owned(), "b".to_owned(), "c".to_owned()]]);
+        let lines = play(&three, all.clone(), FenceAction::On, |_, _| (true, 0, "alpha"));
+        assert_eq!(lines, ["a on ok", "c list ok", "c on ok", "done by a c"]);
+        let lines = play(&three, all, FenceAction::On, |device, _| (device == "a", 1, ""));
+        assert_eq!(lines.last().unwrap(), "failed");
+        let none = Some(vec![vec!["b".to_owned()]]);
+        assert_eq!(play(&three, none, FenceAction::On, |_, _| (true, 0, "")), ["failed"]);
     }
 
     #[test]

@@ -81,6 +81,8 @@ struct Lane {
 /// What the caller has to do after a step.
 #[derive(Debug)]
 pub enum Effect {
+    /// An agent of the daemon before this one ended, and nobody knows how: what is known of the resource here is void.
+    Unknown(String),
     /// Start an agent. `journal`: note it as in flight first.
     Spawn {
         /// What.
@@ -313,6 +315,10 @@ impl Local {
         match run.wanted.purpose {
             Purpose::Forced { request } => {
                 self.effects.push_back(Effect::Forced { request, outcome: Box::new(outcome) });
+            }
+            // Its exit status went to a parent that is gone: what it did is for a probe to find out.
+            Purpose::Recovered if outcome.status == OutcomeStatus::Error => {
+                self.effects.push_back(Effect::Unknown(run.wanted.rsc.id));
             }
             Purpose::Recovered => self.effects.push_back(Effect::Tell(Box::new(ended))),
             Purpose::Planned if run.wanted.operation.interval_ms > 0 && !run.last => {

@@ -4,6 +4,7 @@
 
 use holdfast_api::CibRequest;
 use holdfast_api::attribute::{AttributeKind, AttributeName};
+use holdfast_api::cluster::DaemonState;
 use holdfast_api::fence::{FenceAction, FenceRecord};
 use holdfast_model::status::ResourceHistory;
 use holdfast_totem::{NodeId, RingId};
@@ -95,6 +96,22 @@ pub enum ClusterMessage {
     Barrier {
         /// Number of the request at its origin.
         request: u64,
+    },
+    /// A member is asked for the state of its daemon.
+    AskState {
+        /// Who is asked.
+        node: NodeId,
+        /// Number of the request at its origin.
+        request: u64,
+    },
+    /// The answer.
+    TellState {
+        /// Who asked.
+        to: NodeId,
+        /// Number of the request there.
+        request: u64,
+        /// The state.
+        state: Box<DaemonState>,
     },
 }
 

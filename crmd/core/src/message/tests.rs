@@ -189,6 +189,19 @@ fn all() -> Vec<ClusterMessage> {
         ClusterMessage::Replan { reason: "x".into() },
         ClusterMessage::Maintenance { nodes: vec![("1".into(), true)] },
         ClusterMessage::Barrier { request: 1 },
+        ClusterMessage::AskState { node: NodeId(2), request: 7 },
+        ClusterMessage::TellState {
+            to: NodeId(1),
+            request: 7,
+            state: Box::new(holdfast_api::cluster::DaemonState {
+                node: "n2".into(),
+                state: "S_IDLE".into(),
+                feature_set: "3.20.5".into(),
+                version: "0.1.0".into(),
+                dc: Some("n2".into()),
+                quorate: true,
+            }),
+        },
     ]
 }
 

@@ -16,6 +16,10 @@ use crate::time::Span;
 
 /// How long an acknowledgement may take when the client does not say.
 const DEFAULT_WAIT: Span = Span::secs(30);
+/// Between two attempts to write after a failure.
+const DISK_PAUSE: Span = Span::secs(1);
+/// How long a change that this disk refused waits for the disks of others.
+const DISK_PATIENCE: Span = Span::secs(3);
 
 /// What is on whose disk. Changes are counted from the beginning of a view; 0 is what all had when it began.
 #[derive(Debug, Default)]
@@ -108,7 +112,10 @@ impl Node {
         if applied.configuration && self.membership.quorate() {
             self.cib.quorate_ring = self.membership.ring().map_or(0, |r| r.seq);
         }
-        if let Some(record) = applied.record {
+        // While the disk refuses, the next attempt writes the whole document as it is then.
+        if let Some(record) = applied.record
+            && self.disk_trouble.is_none()
+        {
             let ticket = self.persist(record);
             self.writes.tickets.insert(ticket, number);
         }
@@ -117,6 +124,10 @@ impl Node {
             let text = format!("configuration {version}: {:?} by {}", change.cib.operation, change.client);
             self.log(Severity::Debug, text);
             self.relevant("the configuration changed");
+        }
+        if applied.configuration && self.is_dc() {
+            // A document that came from elsewhere may know neither our nodes nor our name.
+            self.complete_configuration();
         }
         if applied.status {
             self.status_replaced();
@@ -154,12 +165,20 @@ impl Node {
     pub(super) fn on_persist_failed(&mut self, ticket: Ticket, why: String) {
         self.writes.tickets.remove(&ticket);
         self.count("disk failures");
-        self.log(
-            Severity::Error,
-            format!("the configuration cannot be written: {why}; changes are refused here until it can"),
-        );
         self.disk_trouble = Some(why);
-        // A later record replaces the lost one: a whole snapshot.
+        // A whole snapshot, later, replaces what was lost.
+        self.disk_retry.get_or_insert(self.now.mono + DISK_PAUSE);
+        // Those who wait for our disk hear soon, unless the others' disks are enough.
+        let waiting: Vec<u64> = self.writes.held.iter().map(|(_, request, _)| *request).collect();
+        self.clients.hurry(&waiting, self.now.mono + DISK_PATIENCE);
+    }
+
+    /// Tries again what could not be written.
+    pub(super) fn retry_disk(&mut self) {
+        if self.disk_retry.is_none_or(|at| at > self.now.mono) {
+            return;
+        }
+        self.disk_retry = None;
         let number = self.writes.number;
         let record = self.cib.snapshot();
         let ticket = self.persist(record);

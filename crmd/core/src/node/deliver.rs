@@ -75,6 +75,17 @@ impl Node {
                     self.finished(request, holdfast_api::Reply::Done);
                 }
             }
+            ClusterMessage::AskState { node, request } if node == self.identity.id => {
+                let state = Box::new(self.daemon_state());
+                self.say(ClusterMessage::TellState { to: sender, request, state });
+            }
+            ClusterMessage::AskState { .. } => {}
+            ClusterMessage::TellState { to, request, state } => {
+                if to == self.identity.id {
+                    let pong = holdfast_api::cluster::ClusterReply::Pong(*state);
+                    self.finished(request, holdfast_api::Reply::Cluster(pong));
+                }
+            }
             ClusterMessage::Announce(_)
             | ClusterMessage::Document(_)
             | ClusterMessage::Common(_)
@@ -163,7 +174,7 @@ impl Node {
             status: status_words(ended.status).to_owned(),
             reason: ended.reason.clone(),
         }));
-        if node == self.id && !(ended.operation == "monitor" && ended.interval_ms == 0) {
+        if node == self.id {
             self.alert_resource(&name, &ended);
         }
         if self.result_calls_for_plan(&ended) {
@@ -203,7 +214,6 @@ impl Node {
             let now = self.shared.attributes.get(&name, &change.node).map(str::to_owned);
             let node =
                 self.shared.nodes.get(&change.node).map_or_else(|| change.node.clone(), |n| n.name.clone());
-            self.alert_attribute(&name, &node, now.as_deref());
             self.tell(&Event::Attribute { name, node, value: now });
         }
         if status {

@@ -1,14 +1,15 @@
 //! Fencing among members (safety rule 5): wanted, carried out, recorded; the record is bound to the target's boot.
 
+use holdfast_api::attribute::{AttributeKind, AttributeName};
 use holdfast_api::fence::{DeviceInfo, FenceAction, FenceRecord, FenceReply, FenceRequest, FenceState};
 use holdfast_api::{Credentials, Event, Failure, FailureKind, Reply};
-use holdfast_scheduler::graph::Action;
+use holdfast_scheduler::graph::{Action, ActionId};
 use holdfast_totem::NodeId;
 
 use super::Node;
 use super::requests::Waiting;
 use crate::io::{ClientId, Exit, Output, Severity};
-use crate::message::{ClusterMessage, FenceNote, FenceOrder};
+use crate::message::{AttributeChange, AttributeOp, ClusterMessage, FenceNote, FenceOrder};
 
 impl Node {
     /// The plan wants a node fenced.
@@ -124,7 +125,7 @@ impl Node {
         match note {
             FenceNote::Wanted(order) => self.on_fence_wanted(sender, order),
             FenceNote::Step(step) => self.on_fence_step(sender, step),
-            FenceNote::StepDone(done) => self.on_fence_step_done(&done),
+            FenceNote::StepDone(done) => self.on_fence_step_done(sender, &done),
             FenceNote::Ended(record) => {
                 if Some(sender) == self.membership.dc() {
                     self.fence_ended(record);
@@ -147,7 +148,7 @@ impl Node {
             .shared
             .fencing
             .values()
-            .find(|r| r.state == FenceState::Pending && r.target == order.target && r.action == order.action)
+            .find(|r| r.state == FenceState::Pending && r.target == order.target && serves(r.action, &order))
             .map(|r| r.id.clone());
         if ours {
             self.clients.delivered(order.request);
@@ -222,6 +223,9 @@ impl Node {
         self.fencing.actions = others;
         let planned = !mine.is_empty();
         for (_, action) in mine {
+            if ok && record.action == FenceAction::On {
+                self.note_unfencing(action, &record);
+            }
             self.confirm_action(action, !ok);
         }
         let (waiting, others): (Vec<_>, Vec<_>) =
@@ -240,6 +244,7 @@ impl Node {
             self.finished(request, reply);
         }
         self.fencing.runs.remove(&record.id);
+        self.fencing.ended.remove(&record.id);
         if record.client != "holdfast" || !ok {
             self.relevant("fencing ended");
         } else if !planned {
@@ -287,6 +292,33 @@ impl Node {
         }
     }
 
+    /// A node was let in as planned: from now on, and as long as these devices stay as they are, it may run what
+    /// needs that. The next plan looks at these attributes.
+    fn note_unfencing(&mut self, (number, action): (u64, u32), record: &FenceRecord) {
+        let Some(node) = self.shared.resolve(&record.target) else { return };
+        let found = self.transition.as_ref().filter(|transition| transition.number == number);
+        let found = found.and_then(|transition| transition.action(ActionId(action)));
+        let meta = |name: &str| found.and_then(|action| action.meta(name)).unwrap_or_default().to_owned();
+        let values = [
+            ("#digests-all", meta("digests-all")),
+            ("#digests-secure", meta("digests-secure")),
+            ("#node-unfenced", self.now.wall.seconds().max(1).to_string()),
+        ];
+        for (name, value) in values {
+            let change = AttributeChange {
+                request: 0,
+                node: node.clone(),
+                name: AttributeName::Exact(name.to_owned()),
+                value: Some(AttributeOp::Set(value)),
+                dampen_ms: None,
+                set: None,
+                kind: AttributeKind::Instance,
+                private: false,
+            };
+            self.submit_attribute(Waiting::nobody(), change);
+        }
+    }
+
     fn recent_success(&self, target: &str, action: FenceAction, tolerance_ms: u32) -> Option<FenceRecord> {
         let since = self.now.wall.0.saturating_sub(i64::from(tolerance_ms) * 1000);
         self.shared
@@ -324,6 +356,13 @@ impl Node {
             })
             .collect()
     }
+}
+
+/// Whether an operation under way does what is wanted. A node that somebody switches off is as good as rebooted for a
+/// plan, which must not switch it on again.
+fn serves(action: FenceAction, wanted: &FenceOrder) -> bool {
+    action == wanted.action
+        || (wanted.client == "holdfast" && wanted.action == FenceAction::Reboot && action == FenceAction::Off)
 }
 
 /// Bytes as lower-case hexadecimal.

@@ -1,6 +1,6 @@
 //! Driving fencing operations on the decision maker, and running their agents where they are ordered.
 
-use holdfast_api::fence::{FenceRecord, FenceReply, FenceState};
+use holdfast_api::fence::{FenceAction, FenceRecord, FenceReply, FenceState};
 use holdfast_api::{Failure, FailureKind, Reply};
 use holdfast_totem::NodeId;
 
@@ -38,12 +38,30 @@ impl Node {
             Some((at, registry)) if at == version => registry,
             _ => Registry::read(self.cib.typed(), self.now.wall.seconds()),
         };
-        let levels = registry.levels(&target, |name| self.node_attribute(&id, name));
+        let mut levels = registry.levels(&target, |name| self.node_attribute(&id, name));
+        if order.action == FenceAction::On {
+            // Before a node may take part, every device that keeps others out has to let it in.
+            let wanted = registry.unfencing(&target);
+            match &mut levels {
+                Some(levels) => {
+                    for level in levels {
+                        let missing: Vec<String> =
+                            wanted.iter().filter(|one| !level.contains(one)).cloned().collect();
+                        level.extend(missing);
+                    }
+                }
+                None if !wanted.is_empty() => levels = Some(vec![wanted]),
+                None => {}
+            }
+        }
         let candidates = registry.candidates(&target);
         self.fencing.registry = Some((version, registry));
         let watchdog = self.watchdog_wait(&id).map(|wait| self.now.mono + wait);
         let record = order.id.clone();
-        let run = FenceRun::new(order, levels, candidates, watchdog, self.now.mono);
+        // Twelve bits are for the steps of one run, the rest for the ring that it began in.
+        let ring = self.membership.ring().map_or(0, |ring| ring.seq);
+        let base = u32::try_from(ring & 0xf_ffff).unwrap_or(0) << 12;
+        let run = FenceRun::new(order, levels, candidates, watchdog, self.now.mono).numbered_from(base);
         self.fencing.runs.insert(record.clone(), run);
         self.drive(&record);
     }
@@ -64,6 +82,16 @@ impl Node {
         let pending: Vec<FenceRecord> =
             self.shared.fencing.values().filter(|r| r.state == FenceState::Pending).cloned().collect();
         for record in pending {
+            if let Some(ended) = self.fencing.ended.get(&record.id).cloned() {
+                self.say(ClusterMessage::Fence(Box::new(FenceNote::Ended(ended))));
+                continue;
+            }
+            let executor = self.fencing.executors.get(&record.id);
+            if executor.is_some_and(|executor| self.membership.is_member(*executor))
+                && self.fencing.runs.get(&record.id).is_some_and(FenceRun::is_at_work)
+            {
+                continue;
+            }
             let order = FenceOrder {
                 id: record.id.clone(),
                 target: record.target,
@@ -105,6 +133,7 @@ impl Node {
 
     fn end_fencing(&mut self, id: &str, state: FenceState, devices: Vec<String>, reason: Option<String>) {
         self.fencing.runs.remove(id);
+        self.fencing.executors.remove(id);
         let Some(record) = self.shared.fencing.get(id) else { return };
         let record = FenceRecord {
             state,
@@ -114,11 +143,13 @@ impl Node {
             reason,
             ..record.clone()
         };
+        self.fencing.ended.insert(id.to_owned(), record.clone());
         self.say(ClusterMessage::Fence(Box::new(FenceNote::Ended(record))));
     }
 
     fn order_step(&mut self, id: &str, target: &str, step: &Step) {
-        let executor = self.executor_for(&step.device, target);
+        let executor = self.executor_for(&step.device, target, step.action);
+        self.fencing.executors.insert(id.to_owned(), executor);
         let Some((_, registry)) = &self.fencing.registry else { return };
         let Some(device) = registry.devices.get(&step.device) else { return };
         let on_target = step.action != "list" && step.action != "monitor";
@@ -147,7 +178,17 @@ impl Node {
     }
 
     /// Who runs a device: where it is active, else the decision maker, else any member; the target itself last.
-    fn executor_for(&self, device: &str, target: &str) -> NodeId {
+    /// A node lets itself in: what it registers (a key with a disk) may be its own alone.
+    fn executor_for(&self, device: &str, target: &str, action: &str) -> NodeId {
+        let registry = self.fencing.registry.as_ref().map(|(_, registry)| registry);
+        let unfences = registry.and_then(|r| r.devices.get(device)).is_some_and(|d| d.unfences);
+        let number = self.shared.resolve(target).and_then(|id| id.parse().ok()).map(NodeId);
+        if action == "on"
+            && unfences
+            && let Some(number) = number.filter(|number| self.membership.is_member(*number))
+        {
+            return number;
+        }
         let banned = |name: &str| {
             let registry = self.fencing.registry.as_ref().map(|(_, r)| r);
             registry.and_then(|r| r.devices.get(device)).is_some_and(|d| d.banned.contains(name))
@@ -229,11 +270,24 @@ impl Node {
         };
         let note =
             FenceStepDone { id: run.id, step: run.step, ok, output, reason: Some(why), rc: outcome.rc };
-        self.say(ClusterMessage::Fence(Box::new(FenceNote::StepDone(note))));
+        if self.membership.settled() {
+            self.say(ClusterMessage::Fence(Box::new(FenceNote::StepDone(note.clone()))));
+        }
+        self.fencing.unheard.push(note);
         true
     }
 
-    pub(super) fn on_fence_step_done(&mut self, done: &FenceStepDone) {
+    /// All members are in step: ends of agents that a view change swallowed are said again.
+    pub(super) fn tell_fence_agents(&mut self) {
+        for note in self.fencing.unheard.clone() {
+            self.say(ClusterMessage::Fence(Box::new(FenceNote::StepDone(note))));
+        }
+    }
+
+    pub(super) fn on_fence_step_done(&mut self, sender: NodeId, done: &FenceStepDone) {
+        if sender == self.identity.id {
+            self.fencing.unheard.retain(|one| (&one.id, one.step) != (&done.id, done.step));
+        }
         self.registry();
         let Some((_, registry)) = &self.fencing.registry else { return };
         let Some(run) = self.fencing.runs.get_mut(&done.id) else { return };

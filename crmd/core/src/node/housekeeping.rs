@@ -1,9 +1,8 @@
-//! Clean-up, forced runs, removal of nodes, entries that the cluster itself keeps in the document, alerts.
+//! Clean-up, forced runs, removal of nodes, entries that the cluster itself keeps in the document.
 
 use std::collections::BTreeMap;
 
 use holdfast_api::cib::{CibOperation, CibRequest, Target};
-use holdfast_api::fence::FenceRecord;
 use holdfast_api::resource::{ResourceReply, ResourceRequest, Selection};
 use holdfast_api::{Credentials, Failure, FailureKind, Reply};
 use holdfast_model::attributes::evaluate;
@@ -12,10 +11,10 @@ use holdfast_model::rule::Input;
 
 use super::Node;
 use super::requests::Waiting;
-use crate::io::{Alert, CallId, ClientId, Operation, Output};
+use crate::io::{CallId, ClientId, Operation};
 use crate::local::{Purpose, Wanted};
 use crate::message::{ClusterMessage, Forget, ForgetWhat};
-use crate::state::history::{Ended, ResourceRef, TransitionKey};
+use crate::state::history::{ResourceRef, TransitionKey};
 use crate::time::Span;
 
 /// How long a clean-up may take to be ordered.
@@ -341,71 +340,6 @@ impl Node {
         if ours {
             self.finished(request, Reply::Done);
         }
-    }
-
-    fn alert(&mut self, kind: &'static str, variables: Vec<(&str, String)>) {
-        if self.cib.typed().alerts.is_empty() {
-            return;
-        }
-        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        self.outputs.push_back(Output::Alert(Box::new(Alert { kind, variables })));
-    }
-
-    pub(super) fn alert_resource(&mut self, node: &str, ended: &Ended) {
-        if ended.is_pending() {
-            return;
-        }
-        self.alert(
-            "resource",
-            vec![
-                ("node", node.to_owned()),
-                ("nodeid", self.identity.id.to_string()),
-                ("rsc", ended.rsc.id.clone()),
-                ("task", ended.operation.clone()),
-                ("interval", ended.interval_ms.to_string()),
-                ("desc", super::deliver::status_words(ended.status).to_owned()),
-                ("status", ended.status.to_string()),
-                ("target_rc", ended.key.expected_rc.to_string()),
-                ("rc", ended.rc.to_string()),
-                ("exec_time", ended.exec_ms.to_string()),
-            ],
-        );
-    }
-
-    pub(super) fn alert_attribute(&mut self, name: &str, node: &str, value: Option<&str>) {
-        if self.shared.resolve(node).as_ref() == Some(&self.id) {
-            let value = value.unwrap_or_default().to_owned();
-            let variables = vec![
-                ("node", node.to_owned()),
-                ("attribute_name", name.to_owned()),
-                ("attribute_value", value),
-            ];
-            self.alert("attribute", variables);
-        }
-    }
-
-    pub(super) fn alert_fencing(&mut self, record: &FenceRecord) {
-        let ok = record.state == holdfast_api::fence::FenceState::Done;
-        self.alert(
-            "fencing",
-            vec![
-                ("node", record.target.clone()),
-                ("task", format!("st_notify_fence_{}", record.action.word())),
-                (
-                    "desc",
-                    format!(
-                        "Operation {} of {} by {} for {}@{}: {}",
-                        record.action.word(),
-                        record.target,
-                        record.delegate.as_deref().unwrap_or("<no one>"),
-                        record.client,
-                        record.origin,
-                        if ok { "OK" } else { "Error" }
-                    ),
-                ),
-                ("rc", if ok { "0" } else { "1" }.to_owned()),
-            ],
-        );
     }
 }
 

@@ -3,6 +3,7 @@
 //! `actions` transitions, `operations` agents on this node, `fence` fencing, `requests` clients.
 
 mod actions;
+mod alerts;
 mod attributes;
 mod changes;
 mod deliver;
@@ -79,8 +80,14 @@ pub struct Node {
     last_transition: u64,
     /// Transitions in a row that were stopped without getting anything done.
     fruitless: u32,
+    /// Members that alert programs were told of: number, birth of the daemon.
+    alerted: BTreeMap<NodeId, i64>,
+    /// Calls of alert programs so far.
+    alert_calls: u64,
     /// The record that could not be written, if the last one failed.
     disk_trouble: Option<String>,
+    /// When it is tried again.
+    disk_retry: Option<Instant>,
     counters: BTreeMap<&'static str, u64>,
 }
 
@@ -127,7 +134,10 @@ impl Node {
             start_deadline: None,
             last_transition: 0,
             fruitless: 0,
+            alerted: BTreeMap::new(),
+            alert_calls: 0,
             disk_trouble: None,
+            disk_retry: None,
             counters: BTreeMap::new(),
         };
         if let Some(why) = node.cib.trouble.take() {
@@ -185,6 +195,7 @@ impl Node {
         consider(self.fencing.deadline(), "fencing");
         consider(self.clients.deadline(), "request timeout");
         consider(self.leaving.deadline(), "orderly end takes too long");
+        consider(self.disk_retry, "disk tried again");
         found
     }
 
@@ -196,11 +207,13 @@ impl Node {
         }
         self.local.timer(self.now);
         self.drain_local();
+        self.alert_attributes();
         self.dampening_over();
         self.startup_over();
         self.fencing_timer();
         self.expire_requests();
         self.leaving_timer();
+        self.retry_disk();
         self.overdue_actions();
         self.plan_if_due();
         self.advance_transition();

@@ -4,6 +4,7 @@ use holdfast_api::resource::{ResourceReply, RunResult};
 use holdfast_api::{Failure, FailureKind, Reply};
 
 use super::Node;
+use super::requests::Waiting;
 use crate::io::{CallId, Outcome, Output};
 use crate::local::{Effect, Wanted};
 use crate::message::{ClusterMessage, Forget, ForgetWhat, ResultNote};
@@ -72,6 +73,18 @@ impl Node {
                         what: ForgetWhat::Operation(operation, interval_ms),
                     };
                     self.say(ClusterMessage::Forget(Box::new(forget)));
+                }
+                Effect::Unknown(rsc) => {
+                    self.mine.remove(&rsc);
+                    let forget = Forget {
+                        request: 0,
+                        action: None,
+                        pairs: vec![(self.id.clone(), rsc)],
+                        what: ForgetWhat::History,
+                    };
+                    self.submit(Waiting::nobody(), None, |request| {
+                        ClusterMessage::Forget(Box::new(Forget { request, ..forget }))
+                    });
                 }
                 Effect::Active(stop) => {
                     self.persist(Record::Active(stop));

@@ -83,17 +83,22 @@ impl Node {
         }
     }
 
+    /// What this daemon is doing.
+    pub(super) fn daemon_state(&self) -> DaemonState {
+        DaemonState {
+            node: self.identity.name.clone(),
+            state: self.state_word().to_owned(),
+            feature_set: FeatureSet::OURS.to_string(),
+            version: self.settings.program_version.clone(),
+            dc: self.membership.dc().map(|id| self.name_of(id)),
+            quorate: self.membership.quorate(),
+        }
+    }
+
     pub(super) fn answer_cluster(&mut self, request: &ClusterRequest, who: &Credentials) -> Reply {
         let dc = self.membership.dc().map(|id| self.name_of(id));
         match request {
-            ClusterRequest::Ping => Reply::Cluster(ClusterReply::Pong(DaemonState {
-                node: self.identity.name.clone(),
-                state: self.state_word().to_owned(),
-                feature_set: FeatureSet::OURS.to_string(),
-                version: self.settings.program_version.clone(),
-                dc,
-                quorate: self.membership.quorate(),
-            })),
+            ClusterRequest::Ping => Reply::Cluster(ClusterReply::Pong(self.daemon_state())),
             ClusterRequest::Dc => Reply::Cluster(ClusterReply::Dc(dc)),
             ClusterRequest::Counters => {
                 let counters = self.counters.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
@@ -105,6 +110,7 @@ impl Node {
             }
             ClusterRequest::Summary => self.summary(dc, who),
             ClusterRequest::WaitIdle { .. }
+            | ClusterRequest::StateOf { .. }
             | ClusterRequest::Abort { .. }
             | ClusterRequest::Shutdown { .. } => {
                 Reply::Failed(Failure::new(FailureKind::Internal, "not a question"))

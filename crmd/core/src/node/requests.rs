@@ -17,6 +17,8 @@ use crate::time::{Instant, Span};
 const MOST_WAITING: usize = 10_000;
 /// How long ordinary ordered requests may take.
 const ORDINARY: Span = Span::secs(30);
+/// How long a member may take to tell its state.
+const ANSWER: Span = Span::secs(5);
 
 /// A request that was sent to the cluster and is not answered.
 #[derive(Debug)]
@@ -74,6 +76,15 @@ impl Clients {
         if let Some(waiting) = self.waiting.get_mut(&request) {
             waiting.delivered = true;
             waiting.message = None;
+        }
+    }
+
+    /// These requests are given up at this time at the latest.
+    pub fn hurry(&mut self, requests: &[u64], at: Instant) {
+        for request in requests {
+            if let Some(waiting) = self.waiting.get_mut(request) {
+                waiting.deadline = Some(waiting.deadline.map_or(at, |deadline| deadline.min(at)));
+            }
         }
     }
 
@@ -215,8 +226,16 @@ impl Node {
                     "look at the ring with `corosync-cfgtool -s`",
                 )
             };
+            let failure = match (&self.disk_trouble, waiting.delivered) {
+                (Some(why), true) => Failure::new(
+                    FailureKind::Disk,
+                    format!("the change was made, but cannot be written here: {why}"),
+                )
+                .hint("free space or repair the disk: it is written as soon as that works"),
+                _ => Failure::new(FailureKind::Timeout, text).hint(hint),
+            };
             if let Some((client, id)) = waiting.to {
-                self.reply(client, id, Reply::Failed(Failure::new(FailureKind::Timeout, text).hint(hint)));
+                self.reply(client, id, Reply::Failed(failure));
             }
         }
         let mut kept = Vec::new();
@@ -367,6 +386,7 @@ impl Node {
                 self.begin_leaving((timeout_ms > 0).then(|| Span::millis(timeout_ms.into())));
                 self.reply(client, id, Reply::Done);
             }
+            ClusterRequest::StateOf { node } => self.request_state(client, id, &node),
             ClusterRequest::Ping
             | ClusterRequest::Dc
             | ClusterRequest::Summary
@@ -374,6 +394,32 @@ impl Node {
             | ClusterRequest::Counters => {
                 let reply = self.answer_cluster(&request, who);
                 self.reply(client, id, reply);
+            }
+        }
+    }
+
+    /// Asks a member what its daemon is doing.
+    fn request_state(&mut self, client: ClientId, id: u64, node: &str) {
+        let Some(found) = self.shared.resolve(node).or_else(|| self.configured_node(node)) else {
+            return self.no_such_node(client, id, node);
+        };
+        let number = found.parse().ok().map(holdfast_totem::NodeId);
+        match number.filter(|number| self.membership.is_member(*number)) {
+            Some(number) if number == self.identity.id => {
+                let pong = ClusterReply::Pong(self.daemon_state());
+                self.reply(client, id, Reply::Cluster(pong));
+            }
+            Some(node) => {
+                self.submit(Waiting::client(client, id), Some(ANSWER), |request| ClusterMessage::AskState {
+                    node,
+                    request,
+                });
+            }
+            None => {
+                let text = format!("{node} does not take part in this partition of the cluster");
+                let failure = Failure::new(FailureKind::NotConnected, text)
+                    .hint("see who does with `crm_mon -1`; ask on the node itself for its own view");
+                self.reply(client, id, Reply::Failed(failure));
             }
         }
     }

@@ -353,6 +353,7 @@ impl Node {
         }
         self.take_over_members(&announces);
         self.mark_absent();
+        self.alert_members(&announces);
         // Definitions without any value are not told: they must not survive on some members only.
         self.shared.attributes.names.retain(|_, a| !a.values.is_empty());
         self.shared.idle_at = None;
@@ -360,7 +361,10 @@ impl Node {
         self.relevant("the membership changed");
         if self.is_dc() {
             self.begin_deciding();
+        } else {
+            self.fencing.not_deciding();
         }
+        self.tell_fence_agents();
         self.resubmit();
         self.tell_view();
         let names = dc.map(|id| self.name_of(id)).unwrap_or_default();

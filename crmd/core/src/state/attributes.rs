@@ -14,6 +14,20 @@ use serde::{Deserialize, Serialize};
 pub struct Attributes {
     /// By name.
     pub names: BTreeMap<String, Attribute>,
+    /// Values that entered the status and were not looked at yet: what alert programs hear of. Never told to others.
+    #[serde(skip)]
+    pub news: Vec<News>,
+}
+
+/// A value that entered or left the status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// Name.
+    pub name: String,
+    /// Node id.
+    pub node: String,
+    /// The value; `None` = it is gone.
+    pub value: Option<String>,
 }
 
 /// One attribute with its values.
@@ -88,6 +102,11 @@ impl Attributes {
             Changed::Held
         } else {
             slot.written.clone_from(&slot.current);
+            self.news.push(News {
+                name: name.to_owned(),
+                node: node.to_owned(),
+                value: slot.written.clone(),
+            });
             Changed::Status
         }
     }
@@ -99,10 +118,12 @@ impl Attributes {
             return false;
         }
         let mut changed = false;
-        for value in attribute.values.values_mut() {
+        for (node, value) in &mut attribute.values {
             if value.written != value.current {
                 value.written.clone_from(&value.current);
                 changed = true;
+                let told = value.written.clone();
+                self.news.push(News { name: name.to_owned(), node: node.clone(), value: told });
             }
         }
         changed
@@ -166,8 +187,10 @@ impl Attributes {
         for (name, attribute) in &mut self.names {
             if which(name)
                 && let Some(value) = attribute.values.remove(node)
+                && value.written.is_some()
             {
-                changed |= value.written.is_some();
+                changed = true;
+                self.news.push(News { name: name.clone(), node: node.to_owned(), value: None });
             }
         }
         changed

@@ -34,6 +34,8 @@ pub struct Document {
     durable: u64,
     /// Bytes written.
     written: u64,
+    /// A record is missing: nothing more is appended before the next snapshot.
+    broken: bool,
 }
 
 impl Document {
@@ -83,7 +85,14 @@ impl Document {
         journal.seek(SeekFrom::End(0))?;
         journal.sync_data()?;
         sync_folder(folder)?;
-        let document = Self { folder: folder.to_owned(), number, journal, durable: valid, written: valid };
+        let document = Self {
+            folder: folder.to_owned(),
+            number,
+            journal,
+            durable: valid,
+            written: valid,
+            broken: false,
+        };
         Ok((document, records))
     }
 
@@ -92,6 +101,9 @@ impl Document {
     /// # Errors
     /// The record is not in the journal.
     pub fn append(&mut self, record: &[u8]) -> io::Result<()> {
+        if self.broken {
+            return Err(io::Error::other("an earlier change is not in the journal"));
+        }
         let length = u32::try_from(record.len())
             .ok()
             .filter(|length| *length <= MAX_RECORD)
@@ -130,6 +142,8 @@ impl Document {
     }
 
     fn cut(&mut self, length: u64) {
+        // What follows a lost record means nothing without it: only a snapshot helps.
+        self.broken = true;
         // When even this fails, the checksums tell at the next start.
         let _ = self.journal.set_len(length);
         let _ = self.journal.seek(SeekFrom::Start(length));
@@ -163,6 +177,7 @@ impl Document {
         self.journal = journal;
         self.durable = 0;
         self.written = 0;
+        self.broken = false;
         if let Some(old) = before.checked_sub(1) {
             let _ = fs::remove_file(self.folder.join(format!("snapshot.{old}")));
             let _ = fs::remove_file(self.folder.join(format!("journal.{old}")));
@@ -289,6 +304,28 @@ mod tests {
             (Some(&b"first"[..]), &b"change"[..])
         );
         assert!(found.damaged.unwrap().contains("checksum"));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn nothing_follows_a_record_that_was_lost() {
+        let folder = std::env::temp_dir().join(format!("holdfast-lost-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let (mut document, _) = Document::open(&folder).unwrap();
+        document.append(b"one").unwrap();
+        document.sync().unwrap();
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let good = std::mem::replace(&mut document.journal, full);
+        assert!(document.append(b"two").is_err(), "the disk is full");
+        document.journal = good;
+        assert!(document.append(b"three").is_err(), "there is room again, but the second is missing");
+        document.snapshot(b"all three").unwrap();
+        document.append(b"four").unwrap();
+        document.sync().unwrap();
+        drop(document);
+        let (_, found) = Document::open(&folder).unwrap();
+        assert_eq!(found.snapshot.as_deref(), Some(&b"all three"[..]));
+        assert_eq!(found.journal, b"four");
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use holdfast_core::Ticket;
 use tokio::sync::mpsc::UnboundedSender;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::document::Document;
 use super::export::Exports;
@@ -53,7 +53,7 @@ impl Disk {
     ) -> io::Result<Self> {
         let (jobs, waiting) = channel();
         let exports = Exports::new(pacemaker);
-        let mut writer = Writer { document, exports, written, export: None, exported: None };
+        let mut writer = Writer { document, exports, written, export: None, exported: None, failing: false };
         let thread = std::thread::Builder::new()
             .name("disk".to_owned())
             .stack_size(1 << 20)
@@ -105,6 +105,8 @@ struct Writer {
     written: UnboundedSender<Written>,
     export: Option<String>,
     exported: Option<Instant>,
+    /// The last record was not written; said once.
+    failing: bool,
 }
 
 impl Writer {
@@ -190,14 +192,19 @@ impl Writer {
         }
     }
 
-    fn failed(&self, ticket: Ticket, what: &str, error: &io::Error) {
-        error!(
-            "the {what} of the configuration cannot be written: {error}; changes are refused until it can"
-        );
+    fn failed(&mut self, ticket: Ticket, what: &str, error: &io::Error) {
+        if !std::mem::replace(&mut self.failing, true) {
+            error!(
+                "the {what} of the configuration cannot be written: {error}; changes are refused until it can"
+            );
+        }
         self.tell(Written::Failed(ticket, error.to_string()));
     }
 
-    fn tell(&self, written: Written) {
+    fn tell(&mut self, written: Written) {
+        if matches!(written, Written::Done(_)) && std::mem::take(&mut self.failing) {
+            info!("the configuration can be written again");
+        }
         // The driver is gone only when the daemon ends.
         let _ = self.written.send(written);
     }

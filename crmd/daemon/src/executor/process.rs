@@ -51,7 +51,18 @@ pub struct Started {
 /// # Errors
 /// How it ended before it began.
 pub fn start(call: &Call, folder: &Path) -> Result<Started, Ended> {
+    start_as(call, folder, None)
+}
+
+/// Starts the process as another user, given as numbers of user and group.
+///
+/// # Errors
+/// How it ended before it began.
+pub fn start_as(call: &Call, folder: &Path, user: Option<(u32, u32)>) -> Result<Started, Ended> {
     let mut command = Command::new(&call.program);
+    if let Some((user, group)) = user {
+        command.uid(user).gid(group);
+    }
     command
         .args(&call.arguments)
         .env_clear()

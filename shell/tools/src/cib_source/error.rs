@@ -31,10 +31,10 @@ impl CibError {
         self
     }
 
-    /// Says on standard error what exactly is wrong: always for a document that is not valid, else to people (on a
+    /// Says on standard error what exactly is wrong: always where there is a next step, else to people (on a
     /// terminal, or when they ask for more). Programs compare the short words.
     pub fn explain(&self, verbose: bool) {
-        let always = self.status == exit::CONFIGURATION || self.status == exit::DISCONNECTED;
+        let always = matches!(self.status, exit::CONFIGURATION | exit::DISCONNECTED | exit::OLD | exit::IO);
         if always || verbose || std::io::stderr().is_terminal() {
             for detail in &self.details {
                 eprintln!("error: {detail}");

@@ -78,7 +78,11 @@ pub(super) const SYNTAX: Syntax = Syntax {
                     "Show what an agent says of itself (class:provider:agent)",
                 ),
                 flag("why", Some('Y'), "Show why resources do not run (see -r, -N)"),
-                flag("digests", None, ""),
+                flag(
+                    "digests",
+                    None,
+                    "Show digests of the parameters of an operation (see -r, -N; NAME=VALUE: as if)",
+                ),
                 valued("list-options", None, "TYPE", ""),
                 flag("list-cts", Some('c'), ""),
             ],

@@ -3,10 +3,16 @@
 // The helpers of tests are tests, too.
 #![allow(clippy::unwrap_used)]
 
+mod alerts;
 mod bad_input;
 mod common;
 mod corosync;
 mod failures;
+mod fencing;
 mod heartbeat;
 mod refusals;
+mod restart;
+mod shutdown;
+mod systemd;
+mod tools;
 mod tutorial;
