@@ -95,6 +95,7 @@ impl Node {
         let ours = sender == self.identity.id;
         let before = self.cib.version();
         let node = self.name_of(sender);
+        let risks = if ours { self.risks() } else { Vec::new() };
         let shared = &mut self.shared;
         if ours {
             self.clients.delivered(change.request);
@@ -135,7 +136,11 @@ impl Node {
         if !ours {
             return;
         }
-        let warnings = applied.warnings;
+        // What a change puts at risk is said when it is made.
+        let mut warnings = applied.warnings;
+        if applied.configuration {
+            warnings.extend(self.risks().into_iter().filter(|risk| !risks.contains(risk)));
+        }
         let reply = Reply::Cib(CibReply { version, xml: applied.answer, provisional: false, warnings });
         if applied.configuration {
             self.writes.held.push((number, change.request, reply));

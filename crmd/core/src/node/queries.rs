@@ -153,7 +153,7 @@ impl Node {
     }
 
     /// Promises at risk, one sentence each.
-    fn risks(&self) -> Vec<String> {
+    pub(super) fn risks(&self) -> Vec<String> {
         let options = self.cib.options();
         let mut risks = Vec::new();
         if !options.fencing_enabled {

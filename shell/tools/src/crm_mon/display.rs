@@ -54,6 +54,7 @@ pub fn show(source: &Source, settings: &Settings) -> Shown {
         locations: &placement.locations,
         fencing: source.live.as_ref().map(|live| live.fencing.as_slice()),
         full_fencing: settings.full_fencing,
+        risks: source.live.as_ref().map_or(&[], |live| live.risks.as_slice()),
         ban_prefix: &settings.ban_prefix,
         wanted: &settings.sections,
         show: &show,

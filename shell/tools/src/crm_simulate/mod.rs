@@ -157,6 +157,7 @@ pub(crate) fn picture<'a>(facts: &'a Facts<'a>, show: &'a Show, wanted: &'a [Sec
         locations: &[],
         fencing: None,
         full_fencing: false,
+        risks: &[],
         ban_prefix: "",
         wanted,
         show,

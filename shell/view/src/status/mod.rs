@@ -160,6 +160,8 @@ pub struct Picture<'a> {
     pub fencing: Option<&'a [FenceRecord]>,
     /// Every fencing operation instead of the last of each kind.
     pub full_fencing: bool,
+    /// Promises at risk, one sentence each; as text only, the layout of the XML is that of the old programs.
+    pub risks: &'a [String],
     /// How ids of bans have to begin.
     pub ban_prefix: &'a str,
     /// Sections wanted.
@@ -185,10 +187,19 @@ pub fn all_sections(picture: &Picture<'_>) -> Vec<List> {
         when(wants(Section::Tickets), &|| ticket_list(facts, show)),
         when(wants(Section::Bans), &|| ban_list(facts, picture.locations, picture.ban_prefix, show)),
         fencing::fencing_list(picture),
+        when(wants(Section::Counts), &|| risk_list(picture.risks)),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+fn risk_list(risks: &[String]) -> Option<List> {
+    let mut list = List::titled("Promises at Risk");
+    for risk in risks {
+        list.line(risk);
+    }
+    (!list.is_empty()).then_some(list)
 }
 
 /// The node list and the resource list.

@@ -170,7 +170,8 @@ fn the_corosync_tutorial_as_printed() {
         }
 
         // A batch takes effect at once.
-        cluster.must(0, &["crm", "configure", "property", "stonith-enabled=false"]);
+        let said = cluster.must(0, &["crm", "configure", "property", "stonith-enabled=false"]);
+        assert!(said.contains("warning: fencing is off: a node that hangs or is cut off"), "{said}");
         assert!(cluster.must(1, &["crm", "configure", "show"]).contains("stonith-enabled=false"));
 
         let mut crm = cluster.terminal(0, &["crm"]);
@@ -182,7 +183,8 @@ fn the_corosync_tutorial_as_printed() {
         typed(&mut crm, "configure", "configure");
         typed(&mut crm, "property no-quorum-policy=ignore", "configure");
         typed(&mut crm, "verify", "configure");
-        typed(&mut crm, "commit", "configure");
+        let said = typed(&mut crm, "commit", "configure");
+        assert!(said.contains("warning: no-quorum-policy is ignore: two parts"), "{said}");
         let shown = typed(&mut crm, "show", "configure");
         for wanted in [
             "node1.magedu.com",
@@ -220,6 +222,7 @@ fn the_corosync_tutorial_as_printed() {
         crm.line("exit", "bye");
         assert_eq!(crm.ended().1, 0);
         wait_shows(&cluster, 0, &["Resource Group: webservice"]);
+        wait_shows(&cluster, 0, &["Promises at Risk:", "* fencing is off:", "* no-quorum-policy is ignore:"]);
         wait_started(&cluster, 0, &ALL, NODES[0]);
         wait_holder(&cluster, ADDRESS, 0);
         let links = cluster.must(0, &["/sbin/ip", "addr", "show", "dev", "eth0"]);
