@@ -4,6 +4,8 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use holdfast_node::machine::{MappedId, is_mapped};
+
 /// Account and group that own what old tools share.
 pub const CLUSTER_USER: &str = "hacluster";
 pub const CLUSTER_GROUP: &str = "haclient";
@@ -34,16 +36,18 @@ pub fn user(uid: u32, gid: u32) -> User {
     User { name, groups }
 }
 
-/// Number of a local group.
+/// Number of a local group that exists for this process.
 #[must_use]
 pub fn group_id(name: &str) -> Option<u32> {
     number_of(&std::fs::read_to_string("/etc/group").unwrap_or_default(), name)
+        .filter(|number| is_mapped(MappedId::Group, *number))
 }
 
-/// Number of a local user.
+/// Number of a local user that exists for this process.
 #[must_use]
 pub fn user_id(name: &str) -> Option<u32> {
     number_of(&std::fs::read_to_string("/etc/passwd").unwrap_or_default(), name)
+        .filter(|number| is_mapped(MappedId::User, *number))
 }
 
 /// Numbers of a local user and its first group.
@@ -54,7 +58,8 @@ pub fn account(name: &str) -> Option<(u32, u32)> {
         .lines()
         .map(|line| line.split(':'))
         .find_map(|mut fields| (fields.next()? == name).then_some(fields))?;
-    Some((fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?))
+    let (user, group) = (fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?);
+    (is_mapped(MappedId::User, user) && is_mapped(MappedId::Group, group)).then_some((user, group))
 }
 
 fn number_of(file: &str, name: &str) -> Option<u32> {

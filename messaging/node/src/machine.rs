@@ -102,6 +102,39 @@ pub fn environment(path: &Path, text: &str, votes_seen: u32) -> io::Result<Envir
     })
 }
 
+/// Whether a user (or group) of this number exists in this process's user namespace. In the namespace of an ordinary
+/// user only its own number does; files cannot be given to any other.
+#[must_use]
+pub fn is_mapped(kind: MappedId, number: u32) -> bool {
+    let map = match kind {
+        MappedId::User => "/proc/self/uid_map",
+        MappedId::Group => "/proc/self/gid_map",
+    };
+    // Without the file there are no namespaces.
+    std::fs::read_to_string(map).map_or(true, |text| covers(&text, number))
+}
+
+/// What a number names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MappedId {
+    /// A user.
+    User,
+    /// A group.
+    Group,
+}
+
+/// Lines `INSIDE OUTSIDE COUNT` of user_namespaces(7).
+fn covers(map: &str, number: u32) -> bool {
+    map.lines().any(|line| {
+        let mut fields = line.split_whitespace().map(|field| field.parse::<u64>().ok());
+        let (first, _, count) = (fields.next().flatten(), fields.next(), fields.next().flatten());
+        first.zip(count).is_some_and(|(first, count)| {
+            let number = u64::from(number);
+            number >= first && number - first < count
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,5 +153,15 @@ mod tests {
     fn the_loopback_address_is_found() {
         let list = addresses().unwrap();
         assert!(list.iter().any(|own| own.loopback && own.address.is_loopback()), "{list:?}");
+    }
+
+    #[test]
+    fn only_mapped_numbers_exist() {
+        let whole = "         0          0 4294967295\n";
+        let own = "         0      65534          1\n";
+        assert!(covers(whole, 0) && covers(whole, 189));
+        assert!(covers(own, 0) && !covers(own, 189));
+        assert!(covers("0 1000 1\n100 100000 50\n", 149) && !covers("0 1000 1\n100 100000 50\n", 150));
+        assert!(!covers("", 0));
     }
 }

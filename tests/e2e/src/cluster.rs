@@ -46,8 +46,10 @@ fn executable() -> PathBuf {
         return path.into();
     }
     let own = std::env::current_exe().expect("a test has an executable");
-    let profile = own.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
-    let path = profile.join("holdfast");
+    // Tests lie in target/PROFILE/deps, benchmarks beside the executable.
+    let folder = own.parent().expect("a program lies in a folder");
+    let beside = folder.join("holdfast");
+    let path = if beside.exists() { beside } else { folder.parent().unwrap_or(folder).join("holdfast") };
     assert!(path.exists(), "there is no {}; build it with: cargo build -p holdfast", path.display());
     path
 }

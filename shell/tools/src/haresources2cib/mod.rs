@@ -28,6 +28,7 @@ mod tests;
 use cli::{Call, Options};
 use ha_cf::HaCf;
 use haresources::Haresources;
+use holdfast_node::machine::{MappedId, is_mapped};
 use machine::Machine;
 use plan::{Plan, Wishes};
 use report::Report;
@@ -406,5 +407,7 @@ fn crm_owner() -> Option<(u32, u32)> {
         line.split(':').nth(2)?.parse::<u32>().ok()
     };
     rustix::process::geteuid().is_root().then_some(())?;
-    Some((number("/etc/passwd", "hacluster")?, number("/etc/group", "haclient")?))
+    let (user, group) = (number("/etc/passwd", "hacluster")?, number("/etc/group", "haclient")?);
+    let known = is_mapped(MappedId::User, user) && is_mapped(MappedId::Group, group);
+    known.then_some((user, group))
 }

@@ -52,7 +52,8 @@ fn a_crashed_daemon_comes_back_and_finds_its_resources() {
                 }
                 wrong
             });
-            for _ in 0..3 {
+            // One more than ten within half a minute, and the guard would give up.
+            for _ in 0..9 {
                 let before = cluster.crash(0);
                 wait("another daemon proper", Duration::from_secs(5), || match cluster.daemon_proper(0) {
                     Some(pid) if pid != before => Ok(()),
