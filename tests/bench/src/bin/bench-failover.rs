@@ -4,6 +4,7 @@
 //! the cluster and when the client is answered again. The same with `--peer` on corosync and Pacemaker as installed.
 
 use holdfast_bench::failover::{Options, Stack, WHAT, measure};
+use std::io::Read as _;
 use std::process::{Command, ExitCode, Stdio};
 
 const HELP: &str = "\
@@ -103,9 +104,14 @@ fn once(name: &str, options: Options) -> Result<f64, String> {
         .args(["--inside", name, &options.token.to_string()])
         .args(options.fencing.then_some("--fencing"))
         .args((options.stack == Stack::Peer).then_some("--peer"))
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let output = command.output().map_err(|error| format!("unshare: {error}"))?;
+    let mut child = command.spawn().map_err(|error| format!("unshare: {error}"))?;
+    // Held open: its end tells the first process inside that we are gone.
+    let lifeline = child.stdin.take();
+    let output = child.wait_with_output().map_err(|error| format!("unshare: {error}"))?;
+    drop(lifeline);
     let text = String::from_utf8_lossy(&output.stdout);
     text.trim().parse().map_err(|_| {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -116,6 +122,12 @@ fn once(name: &str, options: Options) -> Result<f64, String> {
 
 fn inside(words: &[String]) -> ExitCode {
     let [name, token, rest @ ..] = words else { return ExitCode::from(64) };
+    std::thread::spawn(|| {
+        let mut rest = [0_u8; 16];
+        while std::io::stdin().read(&mut rest).is_ok_and(|length| length > 0) {}
+        // The end of the first process is the end of everything inside.
+        std::process::exit(1);
+    });
     let Ok(token) = token.parse() else { return ExitCode::from(64) };
     let has = |word: &str| rest.iter().any(|one| one == word);
     let stack = if has("--peer") { Stack::Peer } else { Stack::Holdfast };
