@@ -16,3 +16,4 @@ mod shutdown;
 mod systemd;
 mod tools;
 mod tutorial;
+mod watchdog;
