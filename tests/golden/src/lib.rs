@@ -1,4 +1,5 @@
 //! Data-driven cases: scheduler, tools, conversion.
 
 pub mod heartbeat_root;
+pub mod random_cib;
 pub mod shared;

@@ -9,6 +9,7 @@ use crate::actions::plan::Plan;
 use crate::facts::{Facts, RscIx};
 use holdfast_model::config::{Order, OrderKind, OrderSets, ResourceSet};
 use holdfast_model::{Role, Score, boolean};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Which of the relations that one constraint stands for.
@@ -191,26 +192,9 @@ impl Plan<'_> {
     pub(crate) fn order_sets(&mut self, order: &OrderSets) {
         let kind = kind_of(order.kind.as_deref(), order.score.as_deref());
         let symmetry = symmetry_of(kind, order.symmetrical.as_deref());
-        let mut sets: Vec<ResourceSet> = Vec::with_capacity(order.sets.len());
-        for set in &order.sets {
-            let mut members = Vec::new();
-            for name in &set.members {
-                match self.meaning(name) {
-                    Some(Meaning::Resource) => members.push(name.clone()),
-                    Some(Meaning::Several(several)) => members.extend(several),
-                    None => {
-                        let id = &order.id;
-                        self.problems.push(format!(
-                            "Ignoring resource sets for constraint '{id}' because '{name}' is not a valid resource or tag"
-                        ));
-                        return;
-                    }
-                }
-            }
-            sets.push(ResourceSet { members, ..set.clone() });
-        }
+        let sets = self.expanded_sets(order);
         let mut last: Option<(&ResourceSet, Vec<RscIx>)> = None;
-        for set in &sets {
+        for set in sets.iter() {
             let Some(members) =
                 set.members.iter().map(|name| self.find_constrained(name)).collect::<Option<Vec<RscIx>>>()
             else {
@@ -225,6 +209,30 @@ impl Plan<'_> {
             }
             last = Some((set, members));
         }
+    }
+
+    /// The sets with tags and templates replaced by what they stand for; as written when a name is unknown, in which
+    /// case the sets before the one that has it still count.
+    fn expanded_sets<'o>(&mut self, order: &'o OrderSets) -> Cow<'o, [ResourceSet]> {
+        let mut sets: Vec<ResourceSet> = Vec::with_capacity(order.sets.len());
+        for set in &order.sets {
+            let mut members = Vec::new();
+            for name in &set.members {
+                match self.meaning(name) {
+                    Some(Meaning::Resource) => members.push(name.clone()),
+                    Some(Meaning::Several(several)) => members.extend(several),
+                    None => {
+                        let id = &order.id;
+                        self.problems.push(format!(
+                            "Ignoring resource sets for constraint '{id}' because '{name}' is not a valid resource or tag"
+                        ));
+                        return Cow::Borrowed(&order.sets);
+                    }
+                }
+            }
+            sets.push(ResourceSet { members, ..set.clone() });
+        }
+        Cow::Owned(sets)
     }
 
     fn order_inside(

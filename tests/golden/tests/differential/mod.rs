@@ -1,0 +1,5 @@
+//! Parts of the comparison with the reference.
+
+pub mod compare;
+pub mod oracle;
+pub mod shrink;
