@@ -5,11 +5,13 @@
 
 mod differential;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use differential::compare::Difference;
 use differential::oracle::{Answer, Scratch};
-use differential::{compare, oracle, shrink};
+use differential::{compare, known, oracle, shrink};
 use holdfast_golden::random_cib::{self, stories};
 use holdfast_xml::Document;
 
@@ -47,12 +49,12 @@ fn cluster(seed: u64, scratch: &Scratch) -> String {
 /// How both answer.
 enum Verdict {
     Same,
-    Different(String),
+    Different(Difference),
     /// The reference does not survive it, or refuses it.
     NoAnswer(String),
 }
 
-fn judge(program: &std::path::Path, text: &str, scratch: &Scratch) -> Verdict {
+fn judge(program: &Path, text: &str, scratch: &Scratch) -> Verdict {
     let input = scratch.path("input.xml");
     fs::write(&input, text).expect("a temporary file can be written");
     let (theirs, their_drawing) = match oracle::reference(program, &input, scratch) {
@@ -60,11 +62,40 @@ fn judge(program: &std::path::Path, text: &str, scratch: &Scratch) -> Verdict {
         Answer::Failed(why) => return Verdict::NoAnswer(why),
     };
     match oracle::ours(&input, scratch) {
-        Answer::Plan { text, drawn } => {
-            compare::difference((&theirs, &their_drawing), (&text, &drawn)).map_or(Verdict::Same, Verdict::Different)
-        }
-        Answer::Failed(why) => Verdict::Different(format!("ours failed: {why}")),
+        Answer::Plan { text, drawn } => compare::difference((&theirs, &their_drawing), (&text, &drawn))
+            .map_or(Verdict::Same, Verdict::Different),
+        Answer::Failed(what) => Verdict::Different(Difference { part: "run", what }),
     }
+}
+
+/// The CIB without what the difference does not need; asks at most `questions` times.
+fn smallest(
+    program: &Path,
+    text: &str,
+    known: &Difference,
+    questions: usize,
+    scratch: &Scratch,
+) -> (String, Difference) {
+    let mut last = known.clone();
+    let small = shrink::shrink(text, questions, |candidate| match judge(program, candidate, scratch) {
+        // Still the same difference, as far as one can tell from a line of it.
+        Verdict::Different(found)
+            if found.part == known.part
+                && found
+                    .what
+                    .lines()
+                    .any(|line| line.len() > 4 && known.what.lines().any(|old| old == line)) =>
+        {
+            last = found;
+            true
+        }
+        Verdict::Different(_) | Verdict::Same | Verdict::NoAnswer(_) => false,
+    });
+    (small, last)
+}
+
+fn keep(folder: &Path, name: &str, text: &str) {
+    fs::write(folder.join(name), text).expect("the folder for differences can be written");
 }
 
 #[test]
@@ -74,38 +105,58 @@ fn same_as_the_reference() {
     let seeds = number("SEEDS", USUAL);
     let first = number("SEED", 1);
     let questions = usize::try_from(number("SHRINK", 0)).expect("a number of questions");
-    let keep = env::var_os("DIFFERENCES").map(PathBuf::from);
-    let (mut same, mut unanswered, mut different) = (0, 0, Vec::new());
+    let folder = env::var_os("DIFFERENCES").map(PathBuf::from);
+    let (mut same, mut unanswered, mut different) = (0_u64, 0_u64, Vec::new());
+    let mut explained: BTreeMap<&str, u64> = BTreeMap::new();
     for seed in first..first + seeds {
         let text = cluster(seed, &scratch);
         match judge(&program, &text, &scratch) {
             Verdict::Same => same += 1,
             Verdict::NoAnswer(why) => {
                 unanswered += 1;
-                if let Some(folder) = &keep {
-                    let _ = fs::write(folder.join(format!("{seed}.refused.xml")), &text);
-                    let _ = fs::write(folder.join(format!("{seed}.refused.txt")), &why);
+                if let Some(folder) = &folder {
+                    keep(folder, &format!("{seed}.refused.xml"), &text);
+                    keep(folder, &format!("{seed}.refused.txt"), &why);
                 }
             }
-            Verdict::Different(what) => {
-                let small = shrink::shrink(&text, questions, |candidate| {
-                    // Still the same difference, as far as one can tell from a line of it.
-                    matches!(judge(&program, candidate, &scratch), Verdict::Different(other)
-                        if other.lines().any(|line| line.len() > 4 && what.lines().any(|known| known == line)))
-                });
-                let last = match judge(&program, &small, &scratch) {
-                    Verdict::Different(what) => what,
-                    Verdict::Same | Verdict::NoAnswer(_) => what,
-                };
-                if let Some(folder) = &keep {
-                    fs::write(folder.join(format!("{seed}.xml")), &small).expect("the folder can be written");
-                    fs::write(folder.join(format!("{seed}.full.xml")), &text).expect("the folder can be written");
-                    fs::write(folder.join(format!("{seed}.txt")), &last).expect("the folder can be written");
+            Verdict::Different(found) => {
+                let document = Document::parse_default(&text).expect("written by us");
+                if let Some(change) = known::explain(&document, found.part) {
+                    *explained.entry(change.rule).or_default() += 1;
+                    if let Some(folder) = &folder {
+                        keep(folder, &format!("{seed}.explained.xml"), &text);
+                        keep(
+                            folder,
+                            &format!("{seed}.explained.txt"),
+                            &format!("{}: {}", found.part, found.what),
+                        );
+                    }
+                    continue;
                 }
-                different.push(format!("seed {seed}: {last}"));
+                let (small, last) = smallest(&program, &text, &found, questions, &scratch);
+                let line = format!("{}: {}", last.part, last.what);
+                if let Some(folder) = &folder {
+                    keep(folder, &format!("{seed}.xml"), &small);
+                    keep(folder, &format!("{seed}.full.xml"), &text);
+                    keep(folder, &format!("{seed}.txt"), &line);
+                }
+                different.push(format!("seed {seed}: {line}"));
             }
         }
     }
     eprintln!("{seeds} clusters: {same} same, {} different, {unanswered} without an answer", different.len());
+    for (rule, count) in &explained {
+        eprintln!("{count} explained: {rule}");
+    }
+    // What changed explains few plans; if it explains many, it hides something.
+    let all: u64 = explained.values().sum();
+    assert!(
+        all * 20 <= seeds.max(40),
+        "{all} of {seeds} plans differ in ways that changes of the rules should explain"
+    );
+    assert!(
+        unanswered * 20 <= seeds.max(40),
+        "the reference answers too few: {unanswered} of {seeds} are missing"
+    );
     assert!(different.is_empty(), "{}", different.iter().take(10).cloned().collect::<Vec<_>>().join("\n"));
 }

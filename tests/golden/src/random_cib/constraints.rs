@@ -137,10 +137,10 @@ impl Maker {
         if rsc == with {
             return None;
         }
-        let mut colocation =
-            colocation.with("rsc", rsc).with("with-rsc", with).with("score", score);
+        let mut colocation = colocation.with("rsc", rsc).with("with-rsc", with).with("score", score);
         if roles && self.random.chance(30) {
-            colocation = colocation.with("rsc-role", self.random.pick(&["Promoted", "Started", "Unpromoted"]));
+            colocation =
+                colocation.with("rsc-role", self.random.pick(&["Promoted", "Started", "Unpromoted"]));
         }
         if with_roles && self.random.chance(60) {
             colocation =
@@ -158,11 +158,9 @@ impl Maker {
     /// The first and the last place among top-level resources of what a name stands for; fence devices come first.
     fn places(&self, name: &str) -> (usize, usize) {
         let place = |name: &str| {
-            let found = self
-                .names
-                .top
-                .iter()
-                .position(|(id, _)| id == name || name.strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with('m')));
+            let found = self.names.top.iter().position(|(id, _)| {
+                id == name || name.strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with('m'))
+            });
             found.map_or(0, |at| at + 1)
         };
         match self.names.tags.iter().find(|(id, _)| id == name) {

@@ -2,8 +2,18 @@
 
 use super::{Element, Maker, NOW, Pairs, element};
 
-const NAMES: [&str; 10] =
-    ["node1", "node2", "node3", "node10", "alpha", "Beta", "n02", "n2", "db-1.example.com", "db-11.example.com"];
+const NAMES: [&str; 10] = [
+    "node1",
+    "node2",
+    "node3",
+    "node10",
+    "alpha",
+    "Beta",
+    "n02",
+    "n2",
+    "db-1.example.com",
+    "db-11.example.com",
+];
 
 impl Maker {
     /// The section `nodes`.

@@ -124,8 +124,7 @@ impl Maker {
                 let reaction = maker.random.pick(reactions);
                 let fences = reaction == "fence" && !maker.taste.fencing;
                 // Only promoted monitors may be answered by demotion.
-                let demotes =
-                    reaction == "demote" && !(name == "promote" || role == Some("Promoted"));
+                let demotes = reaction == "demote" && !(name == "promote" || role == Some("Promoted"));
                 if !fences && !demotes {
                     op = op.with("on-fail", reaction);
                 }
@@ -185,7 +184,10 @@ impl Maker {
             meta.set("failure-timeout", self.random.pick(&["5s", "10min", "1d"]));
         }
         if self.taste.options && self.random.chance(8) {
-            meta.set("multiple-active", self.random.pick(&["stop_start", "stop_only", "block", "stop_unexpected"]));
+            meta.set(
+                "multiple-active",
+                self.random.pick(&["stop_start", "stop_only", "block", "stop_unexpected"]),
+            );
         }
         if self.taste.options && self.random.chance(8) {
             meta.set("requires", self.random.pick(&["nothing", "quorum", "fencing"]));
@@ -285,7 +287,8 @@ impl Maker {
         }
         let mut bundle = element("bundle").with("id", id).child_unless_empty(meta.finish()).child(container);
         if with_inside {
-            bundle.push(element("network").with("ip-range-start", format!("192.168.122.{}", 10 * self.next())));
+            bundle
+                .push(element("network").with("ip-range-start", format!("192.168.122.{}", 10 * self.next())));
             let inner = format!("{id}p");
             let meta = Pairs::new("meta_attributes", &format!("{inner}-meta"));
             let agent = if promoted { Agent::WithRoles } else { Agent::Plain };

@@ -25,11 +25,8 @@ impl Maker {
     ) -> Element {
         for number in 0..count {
             let id = format!("{id}-{number}");
-            let condition = if with_date && self.random.chance(40) {
-                self.date(&id)
-            } else {
-                self.attribute(&id)
-            };
+            let condition =
+                if with_date && self.random.chance(40) { self.date(&id) } else { self.attribute(&id) };
             rule.push(condition);
         }
         rule

@@ -14,7 +14,8 @@ pub fn failing_operations(maker: &mut Maker) -> Vec<String> {
     for _ in 0..maker.random.below(3) {
         let at = maker.random.below(maker.names.agents.len());
         let agent = maker.names.agents[at].clone();
-        let task = maker.random.pick(&["start_0", "start_0", "stop_0", "promote_0", "monitor_10000", "demote_0"]);
+        let task =
+            maker.random.pick(&["start_0", "start_0", "stop_0", "promote_0", "monitor_10000", "demote_0"]);
         let rc = maker.random.pick(&["1", "1", "5", "6", "7", "2"]);
         let node = maker.node_name();
         words.push("-F".to_owned());
@@ -102,7 +103,8 @@ fn transient(document: &mut Document, state: NodeIx, name: &str, value: &str) {
     let plain: String =
         name.chars().map(|sign| if sign.is_ascii_alphanumeric() { sign } else { '-' }).collect();
     let pair_id = format!("status-{id}-{plain}");
-    let old = document.element(block).children().find(|pair| pair.attr("name") == Some(name)).map(Element::ix);
+    let old =
+        document.element(block).children().find(|pair| pair.attr("name") == Some(name)).map(Element::ix);
     let pair = old.unwrap_or_else(|| document.append(block, "nvpair"));
     for (name, value) in [("id", pair_id.as_str()), ("name", name), ("value", value)] {
         document.set_attr(pair, name, value);
@@ -112,7 +114,12 @@ fn transient(document: &mut Document, state: NodeIx, name: &str, value: &str) {
 /// Operations turn into failures, hang, or are forgotten; counts of failures appear.
 fn failures(document: &mut Document, maker: &mut Maker) {
     for _ in 0..maker.random.below(4) {
-        let Some(record) = some(document, maker, |element| element.name() == "lrm_rsc_op") else { return };
+        let Some(record) = some(document, maker, |element| {
+            // Cancellations are kept by simulators only.
+            element.name() == "lrm_rsc_op" && element.attr("operation") != Some("cancel")
+        }) else {
+            return;
+        };
         let element = document.element(record);
         let old_rc = element.attr("rc-code").unwrap_or("0").to_owned();
         let operation = element.attr("operation").unwrap_or_default().to_owned();
@@ -122,7 +129,12 @@ fn failures(document: &mut Document, maker: &mut Maker) {
         let state = element.ancestors().find(|up| up.name() == "node_state").map(Element::ix);
         match maker.random.below(6) {
             0 | 1 => {
-                let rc = maker.random.pick(&["1", "2", "5", "6", "7", "8", "9", "3", "190"]);
+                // Roles and degraded states are answers of monitors only.
+                let answers: &[&str] = match operation.as_str() {
+                    "monitor" => &["1", "2", "5", "6", "7", "8", "9", "3", "190"],
+                    _ => &["1", "2", "5", "6", "7", "3"],
+                };
+                let rc = maker.random.pick(answers);
                 let changed = (NOW - [10, 700, 90_000][maker.random.below(3)]).to_string();
                 let expected = if magic.is_empty() { old_rc } else { magic.clone() };
                 document.set_attr(record, "rc-code", rc);
@@ -215,8 +227,7 @@ fn change(document: &mut Document, maker: &mut Maker) {
         }
         _ => {
             if let Some(score) = some(document, maker, |element| {
-                element.has_attr("score")
-                    && matches!(element.name(), "rsc_location" | "rsc_colocation")
+                element.has_attr("score") && matches!(element.name(), "rsc_location" | "rsc_colocation")
             }) {
                 let new = maker.score();
                 document.set_attr(score, "score", new);
@@ -258,7 +269,8 @@ fn set_pair(document: &mut Document, parent: NodeIx, kind: &str, name: &str, val
         document.set_attr(block, "id", &format!("later-{id}-{kind}"));
         block
     });
-    let old = document.element(block).children().find(|pair| pair.attr("name") == Some(name)).map(Element::ix);
+    let old =
+        document.element(block).children().find(|pair| pair.attr("name") == Some(name)).map(Element::ix);
     if let Some(old) = old {
         document.set_attr(old, "value", value);
         return;
@@ -285,7 +297,10 @@ fn remove_with_references(document: &mut Document, resource: NodeIx) {
     });
     left.push(resource);
     for element in left {
-        let parent = document.element(element).parent().map(|parent| (parent.ix(), parent.name() == "tag" || parent.name() == "resource_set"));
+        let parent = document
+            .element(element)
+            .parent()
+            .map(|parent| (parent.ix(), parent.name() == "tag" || parent.name() == "resource_set"));
         document.remove(element);
         // An empty set or tag is not allowed; a constraint without its last set neither.
         if let Some((parent, true)) = parent

@@ -1,5 +1,6 @@
 //! Parts of the comparison with the reference.
 
 pub mod compare;
+pub mod known;
 pub mod oracle;
 pub mod shrink;

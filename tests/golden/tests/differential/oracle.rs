@@ -35,8 +35,10 @@ const VERSION: &str = "Pacemaker 2.1.5";
 
 /// The reference, if it is installed in the version that we know.
 pub fn find() -> Option<PathBuf> {
-    let program =
-        ["/usr/sbin/crm_simulate", "/usr/bin/crm_simulate"].into_iter().map(Path::new).find(|path| path.is_file());
+    let program = ["/usr/sbin/crm_simulate", "/usr/bin/crm_simulate"]
+        .into_iter()
+        .map(Path::new)
+        .find(|path| path.is_file());
     let version = program.and_then(|program| {
         let output = Command::new(program).arg("--version").output().ok()?;
         String::from_utf8(output.stdout).ok()?.lines().next().map(str::to_owned)

@@ -5,8 +5,18 @@
 use holdfast_xml::{Document, NodeIx};
 
 const LASTING: [&str; 12] = [
-    "cib", "configuration", "crm_config", "nodes", "resources", "constraints", "status", "cluster_property_set",
-    "lrm", "lrm_resources", "operations", "node_state",
+    "cib",
+    "configuration",
+    "crm_config",
+    "nodes",
+    "resources",
+    "constraints",
+    "status",
+    "cluster_property_set",
+    "lrm",
+    "lrm_resources",
+    "operations",
+    "node_state",
 ];
 
 /// Removes elements, then attributes, as long as `holds` says yes; asks at most `limit` times.
