@@ -200,9 +200,11 @@ fn stage_play(kind: Kind, options: &Options, exe: PathBuf) -> Result<i32, String
     let client = client::Client::start(stage::client_target(kind), service::PORT);
     let play = Play { stage, client, ended, double_active: Arc::new(Mutex::new(0)), quiet };
     play.watch_holders();
-    let outcome = play
-        .form(&cib)
-        .and_then(|()| if options.auto { play.auto(options.json) } else { screen::run(&play) });
+    let outcome = play.form(&cib).and_then(|()| {
+        // What was asked before there was a cluster is no outage.
+        play.client.reset();
+        if options.auto { play.auto(options.json) } else { screen::run(&play) }
+    });
     if outcome.is_err() {
         play.show_logs();
     }
