@@ -235,6 +235,7 @@ impl Builder<'_> {
         for device in &plan.fencing {
             if let Some(host) = device.host.as_ref().filter(|h| plan.nodes.contains(h)) {
                 self.preference(constraints, &device.id, host);
+                self.wired_to(constraints, &device.id, host);
             }
         }
         for annotation in &plan.annotations {
@@ -255,6 +256,22 @@ impl Builder<'_> {
             rule,
             "expression",
             &[("id", &format!("{id}_expr")), ("attribute", "#uname"), ("operation", "eq"), ("value", node)],
+        );
+    }
+
+    /// A line for another host was skipped: only this one reaches the device.
+    fn wired_to(&mut self, constraints: NodeIx, device: &str, host: &str) {
+        let location = self.element(
+            constraints,
+            "rsc_location",
+            &[("id", &format!("rsc_location_only_{device}")), ("rsc", device)],
+        );
+        let id = format!("only_{device}");
+        let rule = self.element(location, "rule", &[("id", &id), ("score", "-INFINITY")]);
+        self.element(
+            rule,
+            "expression",
+            &[("id", &format!("{id}_expr")), ("attribute", "#uname"), ("operation", "ne"), ("value", host)],
         );
     }
 

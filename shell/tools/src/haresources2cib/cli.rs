@@ -122,6 +122,15 @@ pub fn parse(words: &[String]) -> Result<Call, String> {
             }
         }
     }
+    let named = |node: &Option<String>| options.configs.iter().any(|c| c.node == *node);
+    for (name, paths) in [("--root", &options.roots), ("--authkeys", &options.authkeys)] {
+        let lost = paths.iter().find(|p| p.node.is_some() && !options.configs.is_empty() && !named(&p.node));
+        if let Some(node) = lost.and_then(|p| p.node.as_ref()) {
+            return Err(format!(
+                "{name} {node}=... belongs to no -c {node}=...; name that node's ha.cf, too"
+            ));
+        }
+    }
     Ok(Call::Convert(options))
 }
 

@@ -160,11 +160,11 @@ pub fn parse(file: &str, text: &str, account: &mut Account) -> Haresources {
 
 /// Reads one joined line and adds its group.
 fn group(place: Place, joined: &str, comment: Option<&str>, result: &mut Haresources, account: &mut Account) {
-    let mut words = joined.split_whitespace();
+    let mut words = joined.split_ascii_whitespace();
     let Some(node) = words.next() else {
         return;
     };
-    let text = joined.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = joined.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     let words: Vec<Word> = words.map(Word::parse).collect();
     if words.is_empty() {
         account.advise(
@@ -250,13 +250,16 @@ fn annotation(line: &str, place: &Place, result: &mut Haresources, account: &mut
 /// The first resource of a line is its key: heartbeat looks the group up by it.
 fn unique_keys(file: &Haresources, account: &mut Account) {
     for (index, group) in file.groups.iter().enumerate() {
-        let key = &group.words[0].text;
-        if let Some(other) = file.groups[..index].iter().find(|g| g.words.iter().any(|w| w.text == *key)) {
+        let has = |g: &Group, key: &str| g.words.iter().any(|w| w.text == key);
+        let key = |g: &Group| g.words[0].text.clone();
+        let meets = |g: &&Group| has(g, &key(group)) || has(group, &key(g));
+        if let Some(other) = file.groups[..index].iter().find(meets) {
+            let key = if has(other, &key(group)) { key(group) } else { key(other) };
             account.advise(
                 &group.place,
                 &group.text,
                 Verdict::Error,
-                format!("`{key}` begins this line and stands in line {} too", other.place.line),
+                format!("`{key}` begins one of two lines and stands in both, this one and line {}: heartbeat mixed them up", other.place.line),
                 "keep each resource on one line only",
             );
         }
@@ -316,8 +319,21 @@ mod tests {
     }
 
     #[test]
+    fn only_keys_have_to_be_unique() {
+        check(
+            "a 10.0.0.1 httpd\nb 10.0.0.2 httpd\n",
+            &[("a", &["10.0.0.1", "httpd"]), ("b", &["10.0.0.2", "httpd"])],
+        );
+        let mut account = Account::default();
+        parse("h", "a 10.0.0.1 httpd\nb 10.0.0.2 httpd\n", &mut account);
+        assert_eq!(account.errors().count(), 0);
+    }
+
+    #[test]
     fn faults_have_lines() {
-        for (text, line) in [("alpha\n", 1), ("a x\n\nb x\n", 3), ("a ::1\n", 1)] {
+        for (text, line) in
+            [("alpha\n", 1), ("a x\n\nb x\n", 3), ("a x\nb y x\n", 2), ("a y x\nb x\n", 2), ("a ::1\n", 1)]
+        {
             let mut account = Account::default();
             parse("h", text, &mut account);
             let lines: Vec<usize> = account.errors().map(|r| r.place.line).collect();

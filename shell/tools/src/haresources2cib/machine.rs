@@ -31,6 +31,8 @@ pub enum Found {
 pub const RESOURCE_D: &[&str] = &["etc/ha.d/resource.d", "usr/local/etc/ha.d/resource.d"];
 /// Folders of init scripts.
 pub const INIT_D: &[&str] = &["etc/init.d", "etc/rc.d/init.d"];
+/// Where heartbeat remembers names and identities of the nodes it has seen.
+pub const HOST_CACHE: &str = "/var/lib/heartbeat/hostcache";
 const UNITS: &[&str] =
     &["etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"];
 /// Largest configuration file or script that is looked into.
@@ -109,7 +111,27 @@ impl Machine {
     /// The first address that the machine's network configuration gives to an interface, with its prefix length.
     pub fn address_of_interface(&self, interface: &str) -> Option<(IpAddr, Option<u8>)> {
         let interface = interface.split(':').next().unwrap_or(interface);
-        self.red_hat_interface(interface).or_else(|| self.debian_interface(interface))
+        self.red_hat_interface(interface)
+            .or_else(|| self.debian_interface(interface))
+            .or_else(|| self.kernel_interface(interface))
+    }
+
+    /// On the running machine the kernel knows what other network managers configured.
+    fn kernel_interface(&self, interface: &str) -> Option<(IpAddr, Option<u8>)> {
+        let all = if self.is_this_one() { holdfast_node::machine::addresses().ok()? } else { return None };
+        let local = |a: &IpAddr| matches!(a, IpAddr::V6(v6) if v6.is_unicast_link_local());
+        let own = all.iter().find(|a| a.interface == interface && !a.loopback && !local(&a.address))?;
+        Some((own.address, Some(own.prefix)))
+    }
+
+    /// The nodes that heartbeat had seen, each with its identity: `NAME UUID [WEIGHT]` a line.
+    pub fn host_cache(&self) -> Vec<(String, String)> {
+        let text = self.text(HOST_CACHE).unwrap_or_default();
+        let lines = text.lines().filter_map(|line| {
+            let mut words = line.split_ascii_whitespace();
+            Some((words.next()?.to_lowercase(), words.next()?.to_lowercase()))
+        });
+        lines.collect()
     }
 
     fn red_hat_interface(&self, interface: &str) -> Option<(IpAddr, Option<u8>)> {

@@ -13,6 +13,7 @@ mod existing;
 mod fence_plugin;
 pub mod ha_cf;
 pub mod haresources;
+mod inherited;
 mod machine;
 mod plan;
 mod report;
@@ -101,6 +102,8 @@ pub struct Conversion {
     ring: RingPlan,
     account: Account,
     cib: Option<holdfast_xml::Document>,
+    /// The CIB that is taken over.
+    source: Option<PathBuf>,
 }
 
 fn convert(options: &Options) -> Result<(), Failure> {
@@ -188,16 +191,25 @@ pub fn authkeys_verdict(file: &str, text: &str, account: &mut Account) {
 fn prepare(options: &Options) -> Result<Conversion, Failure> {
     let mut account = Account::default();
     let mut nodes = Vec::new();
-    let configs =
-        if options.configs.is_empty() { vec![None] } else { options.configs.iter().map(Some).collect() };
-    for config in configs {
-        let owner = config.and_then(|c| c.node.clone());
+    for (owner, config) in inputs(options) {
         let machine = Machine::new(root_for(options, owner.as_deref()));
-        let path = config.map_or_else(|| machine.path("/etc/ha.d/ha.cf"), |c| PathBuf::from(&c.path));
+        let path = config.map_or_else(|| machine.path("/etc/ha.d/ha.cf"), PathBuf::from);
         let text = read(&path)?;
-        let ha = ha_cf::parse(&path.display().to_string(), &text, &mut account);
-        let owner = owner.or_else(|| host_name(&machine)).filter(|o| ha.nodes.iter().any(|n| n.value == *o));
-        nodes.push(Node { owner, ha, machine });
+        let mut ha = ha_cf::parse(&path.display().to_string(), &text, &mut account);
+        inherited::joined_nodes(&mut ha, &machine, &mut account);
+        inherited::equal_identities(&machine, &mut account);
+        // The machine's own files name it; a copy may lie on any machine.
+        let live = config.is_none() && machine.is_this_one();
+        let certain = owner.is_some() || live;
+        let owner = owner.or_else(|| host_name(&machine));
+        let listed = owner.as_ref().is_some_and(|o| ha.nodes.iter().any(|n| n.value == *o));
+        if let Some(name) = owner.as_ref().filter(|_| certain && !listed && !ha.nodes.is_empty()) {
+            let place = ha.nodes.last().map_or_else(|| Place::new("ha.cf", 1), |n| n.place.clone());
+            let note = format!("Current node [{name}] not in configuration!");
+            let cure = "name it in a `node` line as `uname -n` prints it; the files of another machine are converted with -c FILE and --root FOLDER";
+            account.advise(&place, "", Verdict::Error, note, cure);
+        }
+        nodes.push(Node { owner: owner.filter(|_| listed), ha, machine });
     }
     let first = &nodes[0];
     let crm = first.ha.crm.as_ref().is_some_and(|s| s.value == ha_cf::CrmMode::On);
@@ -214,11 +226,22 @@ fn prepare(options: &Options) -> Result<Conversion, Failure> {
         nodes.iter().map(|n| Source { owner: n.owner.clone(), ha: &n.ha, machine: &n.machine }).collect();
     let ring = ring::settle(&sources, &mut account);
     let cib = if plan.crm {
-        existing::cib(&first.machine, first.ha.crm.as_ref(), &plan.nodes, &mut account)?
+        existing::cib(&first.machine, first.ha.crm.as_ref(), &plan, &mut account)?
     } else {
         Some(cib::document(&plan))
     };
-    Ok(Conversion { plan, ring, account, cib })
+    let source = if plan.crm { existing::source(&first.machine) } else { None };
+    Ok(Conversion { plan, ring, account, cib, source })
+}
+
+/// The ha.cf files to read: each with its node where one is named, and its path where it is not below a root.
+fn inputs(options: &Options) -> Vec<(Option<String>, Option<&str>)> {
+    let named: Vec<_> = options.roots.iter().filter_map(|r| r.node.clone()).collect();
+    match options.configs.as_slice() {
+        [] if named.is_empty() => vec![(None, None)],
+        [] => named.into_iter().map(|node| (Some(node), None)).collect(),
+        configs => configs.iter().map(|c| (c.node.clone(), Some(c.path.as_str()))).collect(),
+    }
 }
 
 fn root_for(options: &Options, node: Option<&str>) -> String {
@@ -336,8 +359,7 @@ fn compare(nodes: &[Node], resources: &Haresources, account: &mut Account) {
         if uuid(first).is_some() && uuid(first) == uuid(other) {
             let file = other.machine.path("/var/lib/heartbeat/hb_uuid").display().to_string();
             let note = "both nodes have the same identity: one machine is a clone of the other";
-            let cure = "give the clone its own /etc/machine-id (systemd-machine-id-setup) and remove copied state folders";
-            account.advise(&Place::new(&file, 0), "", Verdict::NeedsYou, note, cure);
+            account.advise(&Place::new(&file, 0), "", Verdict::NeedsYou, note, inherited::CLONED);
         }
     }
 }
@@ -351,8 +373,18 @@ fn targets(
     let crm_folder = if conversion.plan.crm { "/var/lib/pacemaker/cib" } else { CRM_FOLDER };
     let crm_folder = PathBuf::from(options.output.as_deref().unwrap_or(crm_folder));
     let ring_folder = PathBuf::from(options.output.as_deref().unwrap_or("/etc/corosync"));
-    let there: Vec<PathBuf> =
-        ["cib.xml", "cib.xml.sig"].iter().map(|n| crm_folder.join(n)).filter(|p| p.exists()).collect();
+    if !options.dry_run {
+        write::recover(&crm_folder.join("cib.xml"))
+            .map_err(|e| Failure::new(CANNOT_CREATE, e.to_string()))?;
+    }
+    // A CIB that is taken over where it lies is kept beside its successor.
+    let same = |a: &Path, b: &Path| a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+    let taken = conversion.source.as_deref().filter(|s| same(s, &crm_folder.join("cib.xml")));
+    let there: Vec<PathBuf> = ["cib.xml", "cib.xml.sig"]
+        .iter()
+        .map(|n| crm_folder.join(n))
+        .filter(|p| p.exists() && taken.is_none_or(|t| !same(t, p)))
+        .collect();
     if !there.is_empty() && !options.force && !options.dry_run {
         let moves: Vec<String> =
             there.iter().map(|p| format!("    mv {0} {0}.before", p.display())).collect();
@@ -372,6 +404,22 @@ fn targets(
         owner: crm_owner(),
     }];
     let mut kept = Vec::new();
+    if let Some(source) = taken {
+        let free = (0..).map(|n: u32| match n {
+            0 => crm_folder.join("cib.xml.before"),
+            n => crm_folder.join(format!("cib.xml.before.{n}")),
+        });
+        let path =
+            free.into_iter().find(|p| !p.exists()).unwrap_or_else(|| crm_folder.join("cib.xml.before"));
+        targets.push(Target { path, content: read(source)?.into_bytes(), mode: 0o600, owner: crm_owner() });
+    }
+    // The ring file comes last: without it no daemon starts, so that nobody meets half a conversion.
+    let key_path = ring_folder.join("authkey");
+    if options.force || !key_path.exists() {
+        targets.push(Target { path: key_path, content: fresh_key()?, mode: 0o400, owner: None });
+    } else {
+        kept.push(format!("left {} as it is: copy it to every node", key_path.display()));
+    }
     let conf = ring::corosync_conf(&conversion.ring);
     let conf_path = ring_folder.join("corosync.conf");
     if options.force || !conf_path.exists() {
@@ -380,12 +428,6 @@ fn targets(
         let same = std::fs::read_to_string(&conf_path).is_ok_and(|old| old == conf);
         let how = if same { "is the same already" } else { "exists and differs; --force replaces it" };
         kept.push(format!("left {} as it is: it {how}", conf_path.display()));
-    }
-    let key_path = ring_folder.join("authkey");
-    if options.force || !key_path.exists() {
-        targets.push(Target { path: key_path, content: fresh_key()?, mode: 0o400, owner: None });
-    } else {
-        kept.push(format!("left {} as it is: copy it to every node", key_path.display()));
     }
     Ok((targets, kept))
 }

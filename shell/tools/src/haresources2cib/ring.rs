@@ -3,6 +3,7 @@
 //! Knows heartbeat's media and how their addresses are found. Does not open any socket.
 
 use super::ha_cf::{HaCf, Medium};
+use super::inherited;
 use super::machine::Machine;
 use super::source::{Account, Place, Verdict};
 use super::value::spoken;
@@ -73,7 +74,7 @@ pub fn settle(sources: &[Source<'_>], account: &mut Account) -> RingPlan {
         ..RingPlan::default()
     };
     times(ha, &mut ring, account);
-    logging(ha, &mut ring, account);
+    logging(ha, first.machine, &mut ring, account);
     for set in &ha.nodes {
         let id = nodes.iter().position(|n| *n == set.value).map_or(0, |i| i + 1);
         account.note(&set.place, &set.text, Verdict::Kept, format!("node {} with id {id}", set.value));
@@ -133,7 +134,7 @@ fn times(ha: &HaCf, ring: &mut RingPlan, account: &mut Account) {
     }
 }
 
-fn logging(ha: &HaCf, ring: &mut RingPlan, account: &mut Account) {
+fn logging(ha: &HaCf, machine: &Machine, ring: &mut RingPlan, account: &mut Account) {
     if let Some(set) = &ha.logfile {
         ring.logfile = Some(set.value.clone());
         account.note(&set.place, &set.text, Verdict::Kept, format!("logging {{ logfile: {} }}", set.value));
@@ -155,10 +156,20 @@ fn logging(ha: &HaCf, ring: &mut RingPlan, account: &mut Account) {
             );
         }
     }
-    if let Some(set) = &ha.use_logd {
-        if set.value && ring.logfile.is_none() && ring.syslog_facility.is_none() {
+    // Without any of the three lines heartbeat logged through the daemon, too.
+    let through_logd = ha.use_logd.as_ref().map_or_else(
+        || ha.logfile.is_none() && ha.debugfile.is_none() && ha.logfacility.is_none(),
+        |set| set.value,
+    );
+    if through_logd {
+        let (logfile, facility) = inherited::logd(machine, account);
+        ring.logfile = logfile.or(ring.logfile.take());
+        ring.syslog_facility = facility.or(ring.syslog_facility.take());
+        if ring.logfile.is_none() && ring.syslog_facility.is_none() {
             ring.syslog_facility = Some("daemon".to_owned());
         }
+    }
+    if let Some(set) = &ha.use_logd {
         let note = "there is no separate logging daemon; lines go where logging { } says";
         account.note(&set.place, &set.text, Verdict::Changed, note);
     }
@@ -289,6 +300,11 @@ fn links(
             let note = "one medium only: the network of the node names becomes a second link, so that pulling the heartbeat cable does not split the pair";
             account.note(&Place::new(file, 0), "", Verdict::Changed, note);
             ring.links.push(Link { addresses: all.iter().map(IpAddr::to_string).collect(), port });
+        }
+        (1, None) if nodes.len() > 1 => {
+            let note = "one medium only, and the addresses of the node names are not known here: pulling the heartbeat cable splits the cluster";
+            let cure = "list every node in /etc/hosts and convert again, or add ring1_addr to every node { } of corosync.conf";
+            account.advise(&Place::new(file, 0), "", Verdict::NeedsYou, note, cure);
         }
         _ => {}
     }

@@ -86,6 +86,8 @@ pub struct Agent {
     pub times: Times,
     /// What the report adds.
     pub advice: Option<&'static str>,
+    /// The script made an interface alias (`eth0:0`), so that the address gets a label.
+    pub alias: bool,
 }
 
 /// How long operations may take and how often a resource is looked at, in seconds.
@@ -161,13 +163,21 @@ pub fn agent(word: &Word) -> Result<Option<Agent>, String> {
         params,
         times: times(known.script),
         advice: known.advice,
+        alias: known.script == "IPaddr",
     }))
 }
+
+/// What takes the place of the scripts of DRBD today.
+const DRBD: &str = "kept as it is; today's successor is a promotable clone: crm configure primitive drbd_NAME ocf:linbit:drbd params drbd_resource=NAME, ms ms_drbd_NAME drbd_NAME meta notify=true, and the group with and after its promoted instance";
 
 /// A script that stays a script: its arguments are numbered parameters.
 pub fn plain(class: &'static str, word: &Word) -> Agent {
     let params = word.args.iter().enumerate().map(|(i, a)| ((i + 1).to_string(), a.clone())).collect();
-    Agent { class, provider: None, kind: word.script.clone(), params, times: SERVICE, advice: None }
+    let advice = match word.script.as_str() {
+        "drbddisk" | "drbdupper" => Some(DRBD),
+        _ => None,
+    };
+    Agent { class, provider: None, kind: word.script.clone(), params, times: SERVICE, advice, alias: false }
 }
 
 fn one(word: &Word) -> Result<&str, String> {
@@ -187,7 +197,9 @@ fn named_params(names: &[&str], args: &[String]) -> Vec<(String, String)> {
     let mut params = Vec::new();
     for (index, name) in names.iter().enumerate().take(args.len()) {
         let last = index + 1 == names.len();
-        let value = if last { args[index..].join(" ") } else { args[index].clone() };
+        // Options of mount are a list with commas.
+        let joint = if *name == "options" { "," } else { " " };
+        let value = if last { args[index..].join(joint) } else { args[index].clone() };
         if !value.is_empty() {
             params.push(((*name).to_owned(), value));
         }
@@ -216,6 +228,7 @@ fn ocf_wrapper(word: &Word) -> Result<Agent, String> {
             params: Vec::new(),
             times: SERVICE,
             advice: None,
+            alias: false,
         }),
         _ => Err(format!("`{}` names no agent: expected OCF::AGENT::INSTANCE", word.text)),
     }
@@ -291,7 +304,7 @@ mod tests {
         );
         check(
             "Filesystem::host:/x::/y::nfs::rw::soft",
-            &[("device", "host:/x"), ("directory", "/y"), ("fstype", "nfs"), ("options", "rw soft")],
+            &[("device", "host:/x"), ("directory", "/y"), ("fstype", "nfs"), ("options", "rw,soft")],
         );
         check("SendArp::10.1.1.10/eth0", &[("ip", "10.1.1.10"), ("nic", "eth0")]);
         check("WAS::9080", &[("port", "9080")]);

@@ -49,7 +49,6 @@ fn faults_of_ha_cf_are_named_with_their_line() {
         ("node a b\nbcast eth0\nautojoin any\n", 3, "R1 style"),
         ("node a b\nbcast eth0\nrespawn root ipfail\n", 3, "not full pathname"),
         ("node a b\nbcast eth0\nauto_failback maybe\n", 3, "no value of auto_failback"),
-        ("node a <==first\nbcast eth0\n", 1, "cannot be a node name"),
         ("node a b\nbcast eth0\nstonith_host a\n", 3, "No Stonith type given"),
         ("node a b\nbcast eth0\nwatchdog /dev/watchdog\nwatchdog /dev/watchdog\n", 4, "multiply specified"),
     ] {
@@ -78,7 +77,7 @@ fn secrets_of_fence_devices_stay_out_of_the_report() {
     let (plan, ring, account) = converted(&ha, "a 10.0.0.1\n");
     assert!(plan.fencing_enabled);
     assert_eq!(plan.fencing[0].params[2], ("password".to_owned(), "mysecretpassword".to_owned()));
-    let conversion = Conversion { plan, ring, account, cib: None };
+    let conversion = Conversion { plan, ring, account, cib: None, source: None };
     let text = report::render(&full_report(&conversion, Vec::new()), report::Form::Text);
     assert!(!text.contains("mysecret"), "{text}");
 }

@@ -10,10 +10,12 @@ pub fn milliseconds(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    if number.is_empty() || number == "." || number.matches('.').count() > 1 || number.len() > 15 {
+    if number.is_empty() || number.len() > 15 {
         return None;
     }
-    let number: f64 = number.parse().ok()?;
+    // As the C library reads it: up to a second point.
+    let end = number.match_indices('.').nth(1).map_or(number.len(), |(at, _)| at);
+    let number: f64 = if &number[..end] == "." { 0.0 } else { number[..end].parse().ok()? };
     let unit = unit.trim_start().to_ascii_lowercase();
     let per_unit = if unit.is_empty() {
         1000.0
@@ -26,6 +28,14 @@ pub fn milliseconds(text: &str) -> Option<u64> {
     };
     let span = (number * per_unit).round();
     (span <= u64::from(u32::MAX) as f64).then_some(span as u64)
+}
+
+/// The number at the start of a text as the C library reads it, and whether it is the whole text.
+pub fn leading_number(text: &str) -> Option<(i64, bool)> {
+    let sign = text.starts_with(['+', '-']) as usize;
+    let digits = text[sign..].find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len() - sign);
+    let number = text[..sign + digits].trim_start_matches('+').parse::<i64>().ok()?;
+    Some((number, sign + digits == text.len()))
 }
 
 /// A truth value: yes, y, 1, true, on or no, n, 0, false, off in any case.
@@ -71,11 +81,29 @@ mod tests {
             ("2m", None),
             ("soon", None),
             ("", None),
-            (".", None),
-            ("1.2.3", None),
+            (".", Some(0)),
+            ("1.2.3", Some(1200)),
+            ("1..5", Some(1000)),
+            (".5", Some(500)),
             ("99999999999", None),
         ] {
             assert_eq!(milliseconds(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_end_where_digits_end() {
+        for (text, expected) in [
+            ("694", Some((694, true))),
+            ("694x", Some((694, false))),
+            ("-1", Some((-1, true))),
+            ("+5", Some((5, true))),
+            ("x", None),
+            ("-", None),
+            ("", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(leading_number(text), expected, "{text:?}");
         }
     }
 

@@ -3,12 +3,13 @@
 //! Knows their words and heartbeat's messages. Does not know the rest of the file.
 
 use super::super::directives::Directive;
+use super::super::scripts::stonith_params;
 use super::super::source::{Place, Verdict};
 use super::{Client, Medium, Parser, PingTarget, Set, Stonith, unreachable_row};
 
 impl Parser<'_> {
     pub(super) fn whole_line(&mut self, row: &Directive, place: &Place, text: &str, rest: &str) {
-        let words: Vec<&str> = rest.split_whitespace().collect();
+        let words: Vec<&str> = rest.split_ascii_whitespace().collect();
         match row.name {
             "ucast" | "ucast6" => self.unicast(row.name, place, text, &words),
             "mcast" | "mcast6" => self.multicast(row.name, place, text, &words),
@@ -43,6 +44,17 @@ impl Parser<'_> {
                 ),
                 [_] => self.error(place, text, "No Stonith type given", "stonith_host HOST TYPE PARAMETERS"),
                 [host, kind, params @ ..] => {
+                    let wanted = stonith_params(kind).unwrap_or_default();
+                    if params.len() < wanted.len() {
+                        let shown = format!("{} {host} {kind}", row.name);
+                        let note = format!(
+                            "Invalid Stonith configuration parameter [{} of {}]",
+                            params.len(),
+                            wanted.len()
+                        );
+                        let cure = format!("{} {host} {kind} {}", row.name, wanted.join(" "));
+                        return self.error(place, &shown, &note, &cure);
+                    }
                     let value = Stonith::Host {
                         host: host.to_lowercase(),
                         kind: (*kind).to_owned(),
@@ -62,6 +74,11 @@ impl Parser<'_> {
         self.media_seen = true;
         match words {
             [interface, peer, ..] => {
+                let family = |a: std::net::IpAddr| a.is_ipv6() == (directive == "ucast6");
+                if peer.parse::<std::net::IpAddr>().is_ok_and(|a| !family(a)) {
+                    let note = format!("{directive}: [{peer}] is not an address of its family");
+                    return self.error(place, text, &note, "ucast takes IPv4 addresses, ucast6 IPv6 ones");
+                }
                 let medium = Medium::Unicast {
                     interface: (*interface).to_owned(),
                     peer: (*peer).to_owned(),
@@ -93,17 +110,19 @@ impl Parser<'_> {
                 &form,
             );
         };
-        let right_group = group.parse::<std::net::IpAddr>().is_ok_and(|a| a.is_multicast());
-        let port = port.parse::<u16>().ok().filter(|p| *p > 0);
-        let ttl = ttl.parse::<u8>().ok().filter(|t| *t <= 4);
+        let ipv6 = directive == "mcast6";
+        let right_group =
+            group.parse::<std::net::IpAddr>().is_ok_and(|a| a.is_multicast() && a.is_ipv6() == ipv6);
+        let port = self.port_number(place, text, port);
+        let ttl = self.hops(place, text, ttl).filter(|t| *t <= 4);
+        let looped = self.hops(place, text, looped);
         let fault = if !right_group {
-            Some(format!("`{group}` is not a multicast address"))
-        } else if port.is_none() {
-            Some(format!("invalid port [{}] specified.", words[2]))
+            let family = if ipv6 { "IPv6" } else { "IPv4" };
+            Some(format!("`{group}` is not a multicast address of {family}"))
         } else if ttl.is_none() {
             Some(format!("the time to live `{}` is not from 0 to 4", words[3]))
         } else {
-            (!matches!(*looped, "0" | "1")).then(|| format!("the loop flag `{looped}` is neither 0 nor 1"))
+            looped.is_none_or(|l| l > 1).then(|| format!("the loop flag `{}` is neither 0 nor 1", words[4]))
         };
         if let Some(fault) = fault {
             return self.error(place, text, &fault, &form);
@@ -119,6 +138,19 @@ impl Parser<'_> {
         }
     }
 
+    /// A small number of a multicast line; a word without digits counted as 0.
+    fn hops(&mut self, place: &Place, text: &str, value: &str) -> Option<u8> {
+        let number = match super::super::value::leading_number(value) {
+            Some(_) => self.number(place, text, value),
+            None => {
+                let note = format!("heartbeat read `{value}` as 0; so do we");
+                self.account.note(place, text, Verdict::Changed, note);
+                Some(0)
+            }
+        };
+        number.and_then(|n| u8::try_from(n).ok())
+    }
+
     fn client(&mut self, failfast: bool, place: &Place, text: &str, words: &[&str]) {
         let directive = if failfast { "failfast" } else { "respawn" };
         let form = format!("{directive} USER /FULL/PATH [ARGUMENTS]");
@@ -131,6 +163,10 @@ impl Parser<'_> {
                         &format!("Client child [{program}] is not full pathname"),
                         &form,
                     );
+                }
+                if user.contains(',') || user.bytes().all(|b| b.is_ascii_digit()) {
+                    let note = format!("Invalid uid [{user}] specified for client child");
+                    return self.error(place, text, &note, "one user by name, for example hacluster");
                 }
                 let value = Client {
                     user: (*user).to_owned(),
@@ -152,6 +188,18 @@ impl Parser<'_> {
             let client = words.first().unwrap_or(&"");
             return self.error(place, text, &format!("Invalid apiauth directive [{client}]"), form);
         }
+        let twice = |kind: &str| words[1..].iter().filter(|w| w.starts_with(kind)).count() > 1;
+        for (kind, name) in [("uid=", "uid"), ("gid=", "gid")] {
+            if twice(kind) {
+                let note = format!("Duplicate {name} list specified for {}", words[0]);
+                return self.error(place, text, &note, &format!("one list with commas: {kind}A,B"));
+            }
+        }
+        if self.api_clients.iter().any(|c| c == words[0]) {
+            let note = format!("Duplicate apiauth directive for {}", words[0]);
+            return self.error(place, text, &note, "keep one apiauth line for each client");
+        }
+        self.api_clients.push(words[0].to_owned());
         let narrow = |w: &&str| {
             matches!(w.split_once('='), Some(("gid", "haclient" | "root") | ("uid", "root" | "hacluster")))
         };

@@ -4,10 +4,12 @@
 //! said nothing. Does not look at the machine: interfaces, hosts and programs are not its business.
 
 mod lines;
+mod values;
 
 use super::directives::{self, Directive, Fate, Shape};
 use super::source::{Account, Place, Verdict};
-use super::value::{milliseconds, spoken, truth};
+use super::value::{spoken, truth};
+use values::ping_fault;
 
 /// A value and the line it was set on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +166,11 @@ struct Parser<'a> {
     result: HaCf,
     account: &'a mut Account,
     media_seen: bool,
-    ports_seen: bool,
+    baud_seen: bool,
+    /// Clients that have an `apiauth` line.
+    api_clients: Vec<String>,
+    /// A word of this `node` line cannot be a machine: the rest of the line is a comment without its `#`.
+    in_comment: bool,
     /// Lines read so far.
     lines: usize,
 }
@@ -177,7 +183,9 @@ pub fn parse(file: &str, text: &str, account: &mut Account) -> HaCf {
         result: HaCf::default(),
         account,
         media_seen: false,
-        ports_seen: false,
+        baud_seen: false,
+        api_clients: Vec::new(),
+        in_comment: false,
         lines: 0,
     };
     for (index, raw) in text.lines().enumerate() {
@@ -196,15 +204,16 @@ impl Parser<'_> {
             self.error(&place, start, "the line is too long", "split it into several lines");
             return;
         }
-        let body = raw.split(['#', '\r']).next().unwrap_or_default().trim();
-        let mut halves = body.splitn(2, |c: char| c.is_whitespace());
+        let body = raw.split(['#', '\r']).next().unwrap_or_default().trim_matches(blank);
+        let mut halves = body.splitn(2, blank);
         let (Some(word), rest) =
-            (halves.next().filter(|w| !w.is_empty()), halves.next().unwrap_or_default().trim())
+            (halves.next().filter(|w| !w.is_empty()), halves.next().unwrap_or_default().trim_matches(blank))
         else {
             return;
         };
         let Some(row) = directives::find(word) else {
             let cure = match directives::nearest(word) {
+                _ if holds_foreign_blank(word) => FOREIGN_BLANK.to_owned(),
                 Some(meant) => format!("did you mean `{meant}`? otherwise remove the line"),
                 None if self.result.nodes.is_empty() => {
                     format!("if `{word}` is a machine, write `node {word}`; otherwise remove the line")
@@ -218,7 +227,7 @@ impl Parser<'_> {
             Shape::Line => self.whole_line(row, &place, body, rest),
             Shape::Options => {
                 let words: Vec<&str> =
-                    rest.split(|c: char| c.is_whitespace() || c == ',').filter(|w| !w.is_empty()).collect();
+                    rest.split(|c: char| blank(c) || c == ',').filter(|w| !w.is_empty()).collect();
                 if words.is_empty() {
                     self.account.note(
                         &place,
@@ -227,6 +236,7 @@ impl Parser<'_> {
                         "names no value; heartbeat ignored it too",
                     );
                 }
+                self.in_comment = false;
                 for value in words {
                     self.option(row, &place, body, value);
                 }
@@ -256,33 +266,21 @@ impl Parser<'_> {
                 self.error(place, text, "Serial port not full pathname", "write the device as /dev/ttyS0");
             }
             "serial" => self.medium(place, text, Medium::Serial { device: value.to_owned() }),
-            "udpport" => match value.parse::<u16>().ok().filter(|p| *p > 0) {
+            "udpport" => match self.port_number(place, text, value) {
                 Some(port) => {
                     self.port = port;
-                    if self.media_seen {
-                        self.account.note(
-                            place,
-                            text,
-                            Verdict::Changed,
-                            "stands behind the media lines, so heartbeat did not use it for them; neither do we",
-                        );
-                    } else if !self.ports_seen {
-                        self.ports_seen = true;
-                    }
+                    let note = if self.media_seen {
+                        format!("stands behind media lines: those before it keep their port, those behind it use {port}")
+                    } else {
+                        format!("interface {{ mcastport: {port} }} for the media lines behind it")
+                    };
+                    self.account.note(place, text, Verdict::Changed, note);
                 }
-                None => self.error(place, text, &format!("invalid port [{value}] specified."), "a port from 1 to 65535"),
+                None => {}
             },
-            "baud" => {
-                const SPEEDS: &[&str] = &["9600", "19200", "38400", "57600", "115200", "230400", "460800"];
-                if SPEEDS.contains(&value) {
-                    self.account.note(place, text, Verdict::Dropped, "serial lines are not used any more");
-                } else {
-                    let note = format!("invalid baudrate [{value}] specified.");
-                    self.error(place, text, &note, &format!("one of {}", SPEEDS.join(", ")));
-                }
-            }
+            "baud" => self.baud(place, text, value),
             "keepalive" => self.time(place, text, value, 1, |r| &mut r.keepalive),
-            "warntime" => self.time(place, text, value, 0, |r| &mut r.warntime),
+            "warntime" => self.time(place, text, value, 1, |r| &mut r.warntime),
             "deadtime" => self.time(place, text, value, 0, |r| &mut r.deadtime),
             "initdead" => self.time(place, text, value, 0, |r| &mut r.initdead),
             "deadping" => self.time(place, text, value, 0, |r| &mut r.deadping),
@@ -290,6 +288,10 @@ impl Parser<'_> {
                 self.explained_time(place, text, value, "there is no separate logging daemon to connect to");
             }
             "ping" | "ping6" => {
+                if let Some(fault) = ping_fault(row.name == "ping6", value) {
+                    let note = format!("unknown host: {value}: {fault}");
+                    return self.error(place, text, &note, "the name or the address of a host that answers pings");
+                }
                 let target = PingTarget::Host(value.to_owned());
                 self.result.pings.push(Set { value: target, place: place.clone(), text: text.to_owned() });
             }
@@ -309,13 +311,14 @@ impl Parser<'_> {
             "debugfile" => self.keep(place, text, value.to_owned(), |r| &mut r.debugfile),
             "use_logd" => self.boolean(place, text, value, |r| &mut r.use_logd),
             "realtime" => self.boolean(place, text, value, |r| &mut r.realtime),
-            "rtprio" => match value.parse::<u8>().ok().filter(|p| (1..=99).contains(p)) {
-                Some(priority) => self.keep(place, text, priority, |r| &mut r.rtprio),
+            "rtprio" => match self.number(place, text, value).filter(|p| (1..=99).contains(p)) {
+                Some(priority) => self.keep(place, text, priority as u8, |r| &mut r.rtprio),
                 None => self.error(place, text, &format!("Illegal realtime priority [{value}]"), "a number from 1 to 99"),
             },
             "autojoin" => {
-                if matches!(value, "none" | "other" | "any") {
-                    self.keep(place, text, value.to_owned(), |r| &mut r.autojoin);
+                let word = value.to_ascii_lowercase();
+                if matches!(word.as_str(), "none" | "other" | "any") {
+                    self.keep(place, text, word, |r| &mut r.autojoin);
                 } else {
                     self.error(place, text, &format!("Invalid autojoin directive [{value}]"), "none, other or any");
                 }
@@ -345,7 +348,7 @@ impl Parser<'_> {
                 "run `holdfast witness` on that machine and name it in quorum { device { ... } } of corosync.conf",
             ),
             "env" => {
-                if value.contains('=') {
+                if !value.starts_with('=') {
                     let note = "agents get a clean environment; set the variable in the agent's own configuration";
                     self.account.note(place, text, Verdict::Dropped, note);
                 } else {
@@ -362,113 +365,41 @@ impl Parser<'_> {
                 }
             }
             "memreserve" | "max_rexmit_delay" | "compression_threshold" => {
-                if value.parse::<u32>().is_ok_and(|n| n > 0) {
+                if self.number(place, text, value).is_some_and(|n| n > 0) {
                     self.account.note(place, text, Verdict::Dropped, "it tuned the inside of heartbeat");
                 } else {
                     self.error(place, text, &format!("{} invalid [{value}]", row.name), "a number above 0");
                 }
             }
+            "compression" => {
+                if matches!(value, "zlib" | "bz2") {
+                    self.account.note(place, text, Verdict::Dropped, "packets are small and not compressed");
+                } else {
+                    self.error(place, text, &format!("unknown compression [{value}]"), "zlib or bz2");
+                }
+            }
+            "syslogmsgfmt" => self.explained_truth(place, text, value, "log lines have one form"),
+            "log_badpack" => {
+                let why = "packets that fail their seal are counted and logged at a limited rate";
+                self.explained_truth(place, text, value, why);
+            }
+            "coredumps" => self.explained_truth(place, text, value, "set LimitCORE in the service unit instead"),
+            "normalpoll" => self.explained_truth(place, text, value, "it only chose a system call inside heartbeat"),
+            "record_config_changes" => {
+                self.explained_truth(place, text, value, "every change of the configuration is kept and logged");
+            }
+            "record_pengine_inputs" => {
+                let why = "scheduler inputs are kept; pe-input-series-max says how many";
+                self.explained_truth(place, text, value, why);
+            }
+            "enable_config_writes" => {
+                self.explained_truth(place, text, value, "an acknowledged change is always on disk");
+            }
+            "crmd_spawns_pengine" => {
+                self.explained_truth(place, text, value, "the scheduler is part of the one daemon");
+            }
             other => unreachable_row(other),
         }
-    }
-
-    fn keep<T>(
-        &mut self,
-        place: &Place,
-        text: &str,
-        value: T,
-        slot: impl Fn(&mut HaCf) -> &mut Option<Set<T>>,
-    ) {
-        *slot(&mut self.result) = Some(Set { value, place: place.clone(), text: text.to_owned() });
-    }
-
-    fn time(
-        &mut self,
-        place: &Place,
-        text: &str,
-        value: &str,
-        least: u64,
-        slot: impl Fn(&mut HaCf) -> &mut Option<Set<u64>>,
-    ) {
-        match milliseconds(value).filter(|ms| *ms >= least) {
-            Some(ms) => self.keep(place, text, ms, slot),
-            None => self.bad_time(place, text, value),
-        }
-    }
-
-    fn bad_time(&mut self, place: &Place, text: &str, value: &str) {
-        let cure = match value.trim_end_matches(|c: char| c.is_ascii_alphabetic()) {
-            number if milliseconds(number).is_some() => {
-                format!("heartbeat knows bare seconds, `ms` and `us`: write `{number}` for {number} seconds")
-            }
-            _ => "a number of seconds, or a number with `ms` or `us`".to_owned(),
-        };
-        self.error(place, text, &format!("`{value}` is not a time"), &cure);
-    }
-
-    fn explained_time(&mut self, place: &Place, text: &str, value: &str, why: &str) {
-        match milliseconds(value).filter(|ms| *ms > 0) {
-            Some(_) => self.account.note(place, text, Verdict::Dropped, why),
-            None => self.bad_time(place, text, value),
-        }
-    }
-
-    fn boolean(
-        &mut self,
-        place: &Place,
-        text: &str,
-        value: &str,
-        slot: impl Fn(&mut HaCf) -> &mut Option<Set<bool>>,
-    ) {
-        match truth(value) {
-            Some(yes) => self.keep(place, text, yes, slot),
-            None => self.bad_truth(place, text, value),
-        }
-    }
-
-    fn explained_truth(&mut self, place: &Place, text: &str, value: &str, why: &str) {
-        match truth(value) {
-            Some(_) => self.account.note(place, text, Verdict::Dropped, why),
-            None => self.bad_truth(place, text, value),
-        }
-    }
-
-    fn bad_truth(&mut self, place: &Place, text: &str, value: &str) {
-        self.error(
-            place,
-            text,
-            &format!("`{value}` is neither on nor off"),
-            "on, yes, true, off, no or false",
-        );
-    }
-
-    fn node(&mut self, place: &Place, text: &str, value: &str) {
-        let name = value.to_lowercase();
-        if name.len() > LONGEST_NAME {
-            let note = format!("a node name of {} bytes; at most {LONGEST_NAME}", name.len());
-            return self.error(place, text, &note, "use the name that `uname -n` prints");
-        }
-        if name.contains(['<', '>', '=', '(', ')', '"', '\'']) {
-            let cure = "put a # before the words that are a comment";
-            return self.error(place, text, &format!("`{value}` cannot be a node name"), cure);
-        }
-        if self.result.nodes.iter().any(|n| n.value == name) {
-            return self.account.note(
-                place,
-                text,
-                Verdict::Kept,
-                format!("the node {name} is named already"),
-            );
-        }
-        if self.result.nodes.len() == MOST_NODES {
-            return self.error(
-                place,
-                text,
-                &format!("more than {MOST_NODES} nodes"),
-                "remove the superfluous nodes",
-            );
-        }
-        self.result.nodes.push(Set { value: name, place: place.clone(), text: text.to_owned() });
     }
 
     fn medium(&mut self, place: &Place, text: &str, medium: Medium) {
@@ -513,30 +444,18 @@ impl Parser<'_> {
             None => matches!(value, "manual" | "minimal" | "respawn" | "valgrind").then_some(CrmMode::On),
         };
         match mode {
-            Some(mode) => self.keep(place, text, mode, |r| &mut r.crm),
+            Some(mode) => {
+                if mode == CrmMode::Off {
+                    self.account.note(place, text, Verdict::Kept, "haresources rules, and is converted");
+                }
+                self.keep(place, text, mode, |r| &mut r.crm);
+            }
             None => self.error(
                 place,
                 text,
                 &format!("`{value}` is no value of crm"),
                 "on, off, respawn or manual",
             ),
-        }
-    }
-
-    fn small_number(&mut self, name: &str, place: &Place, text: &str, value: &str) {
-        match value.parse::<u8>() {
-            Ok(_) if name == "hopfudge" => {
-                self.account.note(
-                    place,
-                    text,
-                    Verdict::Dropped,
-                    "it limited hops on serial rings, which are gone",
-                );
-            }
-            Ok(level) => self.keep(place, text, level, |r| &mut r.debug),
-            Err(_) => {
-                self.error(place, text, &format!("`{value}` is no value of {name}"), "a number from 0 to 255")
-            }
         }
     }
 
@@ -570,7 +489,8 @@ impl Parser<'_> {
                 "add a line like `bcast eth0` or `ucast eth0 PEER`",
             );
         }
-        if self.result.nodes.is_empty() {
+        let joins = self.result.autojoin.as_ref().is_some_and(|s| s.value != "none");
+        if self.result.nodes.is_empty() && !joins {
             self.error(
                 &whole,
                 "",
@@ -616,6 +536,20 @@ impl Parser<'_> {
         }
     }
 }
+
+/// What heartbeat took for a blank, and nothing else: a no-break space is a letter of its word.
+fn blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c')
+}
+
+/// Whether a word holds a blank that only looks like one, as text copied from a page has it.
+pub(super) fn holds_foreign_blank(word: &str) -> bool {
+    word.chars().any(|c| (c.is_whitespace() && !blank(c)) || matches!(c, '\u{200b}' | '\u{feff}'))
+}
+
+/// What to do about it.
+pub(super) const FOREIGN_BLANK: &str =
+    "the line holds a blank that is no space (a no-break space, as web pages have it): type its blanks again";
 
 /// A row of the table without a reader is a mistake of the table; the tests visit every row.
 fn unreachable_row(name: &str) -> ! {

@@ -9,7 +9,20 @@ use super::{KeptRunning, PREFERENCE, Ping, Plan, Service};
 
 /// Ping nodes, `ipfail` and `pingd`.
 pub fn connectivity(ha: &HaCf, plan: &mut Plan, account: &mut Account) {
+    plan.ping_hosts = ha
+        .pings
+        .iter()
+        .flat_map(|p| match &p.value {
+            PingTarget::Host(host) => std::slice::from_ref(host),
+            PingTarget::Group { hosts, .. } => hosts,
+        })
+        .cloned()
+        .collect();
+    if plan.crm {
+        return with_crm(ha, plan, account);
+    }
     let ipfail = ha.clients.iter().find(|c| c.value.name() == "ipfail");
+    let pingd = ha.clients.iter().any(|c| c.value.name() == "pingd");
     let legacy = ha.failback.as_ref().is_none_or(|s| s.value == Failback::Legacy);
     let hosts: Vec<String> = ha
         .pings
@@ -57,6 +70,9 @@ pub fn connectivity(ha: &HaCf, plan: &mut Plan, account: &mut Account) {
     }
     for set in &ha.pings {
         match (&set.value, ipfail) {
+            (_, None) if pingd => {
+                account.note(&set.place, &set.text, Verdict::Changed, "pinged by the clone pingd_clone");
+            }
             (_, None) => account.advise(
                 &set.place,
                 &set.text,
@@ -96,6 +112,31 @@ pub fn connectivity(ha: &HaCf, plan: &mut Plan, account: &mut Account) {
     }
 }
 
+/// With `crm on` ping nodes only fed `pingd` and agents of the CIB; ipfail ended at once.
+fn with_crm(ha: &HaCf, plan: &Plan, account: &mut Account) {
+    let pingd = ha.clients.iter().any(|c| c.value.name() == "pingd");
+    for set in &ha.pings {
+        let (verdict, note) = if pingd {
+            (Verdict::Changed, "pinged by the clone pingd_clone")
+        } else {
+            (Verdict::Changed, "a host of the ping agents of the CIB that name none themselves")
+        };
+        account.note(&set.place, &set.text, verdict, note);
+    }
+    for set in ha.clients.iter().filter(|c| c.value.name() == "ipfail") {
+        let note = "with crm on ipfail ended at once (exit code 100): rules of the CIB on the attribute pingd do its work";
+        account.note(&set.place, &set.text, Verdict::Dropped, note);
+    }
+    if let Some(set) = &ha.deadping {
+        let note = format!(
+            "a ping node counted as dead after {}; attempts and timeout of the ping agent say so now ({} hosts)",
+            spoken(set.value),
+            plan.ping_hosts.len()
+        );
+        account.note(&set.place, &set.text, Verdict::Dropped, note);
+    }
+}
+
 pub fn kept_running(set: &Set<Client>, plan: &mut Plan, account: &mut Account) {
     let client = &set.value;
     match client.name() {
@@ -107,10 +148,24 @@ pub fn kept_running(set: &Set<Client>, plan: &mut Plan, account: &mut Account) {
             };
             let multiplier = option("-m").and_then(|m| m.parse().ok()).unwrap_or(1);
             let dampen_ms = option("-d").and_then(|d| milliseconds(d.trim_end_matches('s'))).unwrap_or(5000);
+            let mut hosts: Vec<String> = client
+                .args
+                .iter()
+                .zip(client.args.iter().skip(1))
+                .filter(|(flag, _)| *flag == "-h")
+                .map(|(_, host)| host.clone())
+                .collect();
+            if hosts.is_empty() {
+                hosts.clone_from(&plan.ping_hosts);
+            }
+            if hosts.is_empty() {
+                let note = "pingd without any ping line has nothing to count";
+                return account.note(&set.place, &set.text, Verdict::Dropped, note);
+            }
             plan.pings.push(Ping {
                 id: "pingd".to_owned(),
                 attribute: option("-a").unwrap_or_else(|| "pingd".to_owned()),
-                hosts: client.args.iter().zip(client.args.iter().skip(1)).filter(|(f, _)| *f == "-h").map(|(_, h)| h.clone()).collect(),
+                hosts,
                 multiplier,
                 dampen_ms,
                 interval_ms: 10_000,

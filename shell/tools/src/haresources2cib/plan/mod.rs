@@ -130,6 +130,8 @@ pub struct Plan {
     pub cluster_name: String,
     /// The version 2 manager ran: its CIB is taken over instead of services.
     pub crm: bool,
+    /// All hosts of `ping` lines, for agents of the CIB that is taken over.
+    pub ping_hosts: Vec<String>,
     pub no_monitor: bool,
 }
 
@@ -342,7 +344,11 @@ fn agent_of(
         );
         return None;
     }
-    Some(scripts::plain(class.0, word))
+    let agent = scripts::plain(class.0, word);
+    if let Some(advice) = agent.advice {
+        account.note(place, &word.text, Verdict::Changed, advice);
+    }
+    Some(agent)
 }
 
 /// Parameters of `OCF::AGENT::INSTANCE` from the file that the wrapper sourced.
@@ -393,8 +399,7 @@ fn labels(plan: &mut Plan) {
             Shape::Group { members, .. } => members,
             Shape::Clone { .. } => &mut [],
         };
-        for member in members.iter_mut().filter(|m| m.id.starts_with("IPaddr_") && m.agent.kind == "IPaddr2")
-        {
+        for member in members.iter_mut().filter(|m| m.agent.alias) {
             let ipv6 = member.agent.params.iter().any(|(n, v)| n == "ip" && v.contains(':'));
             if ipv6 || member.agent.params.iter().any(|(n, _)| n == "iflabel") {
                 continue;
@@ -407,6 +412,13 @@ fn labels(plan: &mut Plan) {
 }
 
 fn failback(ha: &HaCf, plan: &mut Plan, account: &mut Account) {
+    if plan.crm {
+        if let Some(set) = &ha.failback {
+            let note = "with crm on the stickiness in the CIB says where services go, as before";
+            account.note(&set.place, &set.text, Verdict::Dropped, note);
+        }
+        return;
+    }
     match &ha.failback {
         Some(set) if set.value == Failback::Off => {
             plan.stickiness = Some(STAY);
@@ -430,8 +442,14 @@ fn file_of(ha: &HaCf) -> Place {
 }
 
 fn fencing(ha: &HaCf, numbers: &mut Numbers, plan: &mut Plan, machine: &Machine, account: &mut Account) {
-    plan.fencing_enabled = !ha.stonith.is_empty();
+    plan.fencing_enabled = !ha.stonith.is_empty() && !plan.crm;
     for set in &ha.stonith {
+        if plan.crm {
+            let note = "with crm on heartbeat did not use it: fencing is what the CIB says";
+            let cure = "crm configure show type:primitive; a device that is missing: crm configure primitive NAME stonith:AGENT params ...";
+            account.advise(&set.place, &set.text, Verdict::NeedsYou, note, cure);
+            continue;
+        }
         let index = numbers.single;
         numbers.single += 1;
         let (kind, values, host) = match &set.value {
