@@ -41,7 +41,7 @@ pub struct Cluster {
 }
 
 /// The executable under test.
-fn executable() -> PathBuf {
+pub(crate) fn executable() -> PathBuf {
     if let Some(path) = std::env::var_os("HOLDFAST_BIN") {
         return path.into();
     }
@@ -376,7 +376,7 @@ pub(crate) fn is_alive(pid: u32) -> bool {
 }
 
 /// Does something in the network of a process.
-fn on<T: Send + 'static>(pid: u32, what: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) fn on<T: Send + 'static>(pid: u32, what: impl FnOnce() -> T + Send + 'static) -> T {
     std::thread::spawn(move || {
         let space = std::fs::File::open(format!("/proc/{pid}/ns/net")).expect("the node runs");
         move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Network)).expect("the node is ours");
@@ -455,7 +455,7 @@ impl Cluster {
     }
 }
 
-fn children(pid: u32) -> Vec<u32> {
+pub(crate) fn children(pid: u32) -> Vec<u32> {
     let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     list.split_whitespace().filter_map(|p| p.parse().ok()).collect()
 }

@@ -13,6 +13,9 @@ pub use freezer::Freezer;
 pub use inside::inside;
 pub use switch::Switch;
 pub use terminal::Terminal;
+mod site;
+
+pub use site::Site;
 
 use std::time::{Duration, Instant};
 

@@ -94,6 +94,8 @@ struct Node {
     owner: Option<String>,
     ha: HaCf,
     machine: Machine,
+    /// The tree is the owner's, not that of another machine.
+    own_tree: bool,
 }
 
 /// A finished conversion, before anything is written.
@@ -209,7 +211,10 @@ fn prepare(options: &Options) -> Result<Conversion, Failure> {
             let cure = "name it in a `node` line as `uname -n` prints it; the files of another machine are converted with -c FILE and --root FOLDER";
             account.advise(&place, "", Verdict::Error, note, cure);
         }
-        nodes.push(Node { owner: owner.filter(|_| listed), ha, machine });
+        // Addresses of interfaces are the owner's only where the tree is.
+        let own_root = options.roots.iter().any(|r| r.node.is_some() && r.node == owner);
+        let own_tree = own_root || owner.is_some() && owner == host_name(&machine);
+        nodes.push(Node { owner: owner.filter(|_| listed), ha, machine, own_tree });
     }
     let first = &nodes[0];
     let crm = first.ha.crm.as_ref().is_some_and(|s| s.value == ha_cf::CrmMode::On);
@@ -222,8 +227,10 @@ fn prepare(options: &Options) -> Result<Conversion, Failure> {
         no_monitor: options.no_monitor,
     };
     let plan = plan::settle(&first.ha, &resources, &first.machine, wishes, &mut account);
-    let sources: Vec<Source<'_>> =
-        nodes.iter().map(|n| Source { owner: n.owner.clone(), ha: &n.ha, machine: &n.machine }).collect();
+    let sources: Vec<Source<'_>> = nodes
+        .iter()
+        .map(|n| Source { owner: n.owner.clone(), ha: &n.ha, machine: &n.machine, own_tree: n.own_tree })
+        .collect();
     let ring = ring::settle(&sources, &mut account);
     let cib = if plan.crm {
         existing::cib(&first.machine, first.ha.crm.as_ref(), &plan, &mut account)?

@@ -18,6 +18,8 @@ pub struct Source<'a> {
     pub owner: Option<String>,
     pub ha: &'a HaCf,
     pub machine: &'a Machine,
+    /// The tree is the owner's: what it says of interfaces is said of the owner.
+    pub own_tree: bool,
 }
 
 /// One link of the ring.
@@ -200,13 +202,13 @@ fn gather(sources: &[Source<'_>], nodes: &[String], account: &mut Account) -> BT
             let network = networks.entry(interface.clone()).or_default();
             network.port = port;
             network.lines.push((set.place.clone(), set.text.clone()));
-            let own = source.machine.address_of_interface(interface);
+            let own = source.own_tree.then(|| source.machine.address_of_interface(interface)).flatten();
             if let (Some(owner), Some((address, prefix))) = (&source.owner, own) {
                 network.addresses.insert(owner.clone(), address);
                 network.prefix = network.prefix.or(prefix);
             }
             if let Medium::Unicast { peer, .. } = &set.value {
-                unicast_peer(source, nodes, peer, own.map(|(a, _)| a), network);
+                unicast_peer(source, nodes, (interface, peer), own.map(|(a, _)| a), network);
             }
         }
     }
@@ -217,7 +219,7 @@ fn gather(sources: &[Source<'_>], nodes: &[String], account: &mut Account) -> BT
 fn unicast_peer(
     source: &Source<'_>,
     nodes: &[String],
-    peer: &str,
+    (interface, peer): (&str, &str),
     own: Option<IpAddr>,
     network: &mut Network,
 ) {
@@ -229,8 +231,11 @@ fn unicast_peer(
         return;
     }
     let by_name = nodes.iter().find(|n| source.machine.address_of_host(n) == Some(address));
+    // Files that are equal on both nodes name both: without the own address nobody knows which is whose.
+    let named = |m: &Medium| matches!(m, Medium::Unicast { peer, .. } if source.machine.address_of_host(peer) != Some(address));
+    let several = source.ha.media.iter().any(|m| m.value.interface() == Some(interface) && named(&m.value));
     let the_other = match (&source.owner, nodes) {
-        (Some(owner), [a, b]) => Some(if owner == a { b } else { a }),
+        (Some(owner), [a, b]) if own.is_some() || !several => Some(if owner == a { b } else { a }),
         _ => None,
     };
     match by_name.or(the_other) {

@@ -11,7 +11,7 @@ fn converted(ha_text: &str, haresources_text: &str) -> (Plan, RingPlan, Account)
     let machine = Machine::new("/nonexistent");
     let wishes = Wishes { allow_missing: true, ..Wishes::default() };
     let plan = plan::settle(&ha, &resources, &machine, wishes, &mut account);
-    let source = Source { owner: None, ha: &ha, machine: &machine };
+    let source = Source { owner: None, ha: &ha, machine: &machine, own_tree: false };
     let ring = ring::settle(&[source], &mut account);
     (plan, ring, account)
 }

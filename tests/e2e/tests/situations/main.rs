@@ -16,4 +16,5 @@ mod shutdown;
 mod systemd;
 mod tools;
 mod tutorial;
+mod tutorials;
 mod watchdog;

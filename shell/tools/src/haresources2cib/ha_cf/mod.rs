@@ -35,6 +35,18 @@ pub enum Medium {
     Serial { device: String },
 }
 
+impl Medium {
+    /// The interface that it uses; serial lines use none.
+    pub fn interface(&self) -> Option<&str> {
+        match self {
+            Medium::Broadcast { interface, .. }
+            | Medium::Unicast { interface, .. }
+            | Medium::Multicast { interface, .. } => Some(interface),
+            Medium::Serial { .. } => None,
+        }
+    }
+}
+
 /// What happens to services when their preferred node returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failback {
@@ -481,7 +493,11 @@ impl Parser<'_> {
     fn check_whole(&mut self) {
         // What is missing is missed where the file ends.
         let whole = Place::new(self.file, self.lines.max(1));
-        if self.result.media.is_empty() {
+        if let (true, Some(ping)) = (self.result.media.is_empty(), self.result.pings.first().cloned()) {
+            let note = "ping nodes are the only media: heartbeat started and never heard its peer";
+            let cure = "add a line like `bcast eth0`; the new ring uses the network of the node names";
+            self.account.advise(&ping.place, &ping.text, Verdict::NeedsYou, note, cure);
+        } else if self.result.media.is_empty() {
             self.error(
                 &whole,
                 "",
