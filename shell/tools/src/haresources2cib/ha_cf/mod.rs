@@ -278,18 +278,18 @@ impl Parser<'_> {
                 self.error(place, text, "Serial port not full pathname", "write the device as /dev/ttyS0");
             }
             "serial" => self.medium(place, text, Medium::Serial { device: value.to_owned() }),
-            "udpport" => match self.port_number(place, text, value) {
-                Some(port) => {
-                    self.port = port;
-                    let note = if self.media_seen {
-                        format!("stands behind media lines: those before it keep their port, those behind it use {port}")
-                    } else {
-                        format!("interface {{ mcastport: {port} }} for the media lines behind it")
-                    };
-                    self.account.note(place, text, Verdict::Changed, note);
-                }
-                None => {}
-            },
+            "udpport" => {
+                let Some(port) = self.port_number(place, text, value) else { return };
+                self.port = port;
+                let note = if self.media_seen {
+                    format!(
+                        "stands behind media lines: those before it keep their port, those behind it use {port}"
+                    )
+                } else {
+                    format!("interface {{ mcastport: {port} }} for the media lines behind it")
+                };
+                self.account.note(place, text, Verdict::Changed, note);
+            }
             "baud" => self.baud(place, text, value),
             "keepalive" => self.time(place, text, value, 1, |r| &mut r.keepalive),
             "warntime" => self.time(place, text, value, 1, |r| &mut r.warntime),
