@@ -5,17 +5,16 @@
 mod cluster;
 mod freezer;
 mod inside;
+mod site;
 mod switch;
 mod terminal;
 
 pub use cluster::{Cluster, Said};
 pub use freezer::Freezer;
 pub use inside::inside;
+pub use site::Site;
 pub use switch::Switch;
 pub use terminal::Terminal;
-mod site;
-
-pub use site::Site;
 
 use std::time::{Duration, Instant};
 

@@ -233,6 +233,16 @@ impl Site {
         host.power.as_ref().unwrap_or_else(|| panic!("{} is off", host.name)).first
     }
 
+    /// Takes the switches away, so that another site can be built with the same networks.
+    pub fn dismantle(self) {
+        let mut net = Netlink::open().expect("the namespace has a network");
+        for network in &self.networks {
+            if let Ok(index) = net.index(&format!("br-{network}")) {
+                let _ = net.delete_link(index);
+            }
+        }
+    }
+
     /// A path of a machine as it is seen from outside.
     pub fn path(&self, host: usize, absolute: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root{absolute}", self.first(host)))
@@ -326,6 +336,11 @@ impl Site {
             })
         };
         (0..self.hosts.len()).filter(|index| holds(&self.hosts[*index])).collect()
+    }
+
+    /// The executable under test; it has the same path on every machine.
+    pub fn executable(&self) -> &Path {
+        &self.executable
     }
 
     /// Scratch folder of the test.

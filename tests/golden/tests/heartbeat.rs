@@ -151,3 +151,89 @@ fn shared_files_get_heartbeats_verdict() {
     }
     assert!(differ.is_empty(), "{}", differ.join("\n"));
 }
+
+/// The small good file of the measured verdicts.
+const BASE: [&str; 7] = [
+    "logfile /var/log/ha-log",
+    "keepalive 1",
+    "deadtime 30",
+    "auto_failback on",
+    "bcast eth0",
+    "node alpha",
+    "node beta",
+];
+
+fn unescaped(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut out = String::new();
+    while let Some(letter) = letters.next() {
+        out.push(match letter {
+            '\\' => match letters.next() {
+                Some('n') => '\n',
+                Some('r') => '\r',
+                Some('t') => '\t',
+                Some('v') => '\x0b',
+                Some('f') => '\x0c',
+                Some(other) => other,
+                None => '\\',
+            },
+            other => other,
+        });
+    }
+    out
+}
+
+#[test]
+fn single_lines_get_heartbeats_verdict() {
+    let table = include_str!("../data/heartbeat-verdicts/lines.tsv");
+    let mut differ = Vec::new();
+    for row in table.lines().filter(|l| !l.starts_with('#')) {
+        let columns: Vec<&str> = row.splitn(3, '\t').collect();
+        let [place, verdict, line] = columns.as_slice() else { panic!("three columns: {row}") };
+        let mut lines: Vec<String> = BASE.iter().map(|l| (*l).to_owned()).collect();
+        lines.insert(place.parse().unwrap(), unescaped(line));
+        let mut account = Account::default();
+        ha_cf::parse("ha.cf", &(lines.join("\n") + "\n"), &mut account);
+        let errors: Vec<String> = account.errors().map(|e| e.note.clone()).collect();
+        if (*verdict == "refused") == errors.is_empty() {
+            differ.push(format!("{verdict}: {line}: {errors:?}"));
+        }
+        for error in account.errors() {
+            assert!(error.place.line > 0 && error.cure.is_some(), "{line}: {error:?}");
+        }
+    }
+    assert!(differ.is_empty(), "{} differ:\n{}", differ.len(), differ.join("\n"));
+}
+
+/// Every line that says something is in the report, for our own cases and for files from the field.
+#[test]
+fn every_line_is_in_the_report() {
+    let root = Root::new("accounting");
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/data/heartbeat");
+    let mut folders: Vec<std::path::PathBuf> =
+        std::fs::read_dir(own).unwrap().map(|e| e.unwrap().path()).collect();
+    if let Some(cases) = shared::folder("conformance/haresources") {
+        folders.extend(std::fs::read_dir(cases).unwrap().map(|e| e.unwrap().path()));
+    }
+    let mut missing = Vec::new();
+    for case in folders.iter().filter(|c| c.join("ha.cf").exists()) {
+        let path = |name: &str| case.join(name).display().to_string();
+        let words = ["--root", &root.path().display().to_string(), "--allow-missing", "--stdout"];
+        let more = ["-c", &path("ha.cf"), &path("haresources")];
+        let words: Vec<String> = words.iter().chain(&more).map(|w| (*w).to_owned()).collect();
+        let Ok((_, remarks)) = haresources2cib::converted(&words) else { continue };
+        for name in ["ha.cf", "haresources"] {
+            let text = String::from_utf8_lossy(&std::fs::read(case.join(name)).unwrap()).into_owned();
+            let mut joined = false;
+            for (index, line) in text.lines().enumerate() {
+                let body = line.split('#').next().unwrap_or_default().trim();
+                let told = remarks.iter().any(|r| r.place.line == index + 1 && r.place.file.ends_with(name));
+                if !body.is_empty() && !joined && !told {
+                    missing.push(format!("{}: line {}: {line}", path(name), index + 1));
+                }
+                joined = body.ends_with('\\');
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}

@@ -184,6 +184,21 @@ pub fn converted(words: &[String]) -> Result<(String, Vec<source::Remark>), (i32
     Ok((cib, conversion.account.remarks().into_iter().cloned().collect()))
 }
 
+/// Everything that can be said of three texts without looking at a machine; the CIB they become, as XML.
+pub fn judged(ha: &str, resources: &str, keys: &str) -> (Account, String) {
+    let mut account = Account::default();
+    let ha = ha_cf::parse("ha.cf", ha, &mut account);
+    let resources = haresources::parse("haresources", resources, &mut account);
+    authkeys::parse("authkeys", keys, None, &mut account);
+    let machine = Machine::new("/nonexistent");
+    let wishes = Wishes { allow_missing: true, ..Wishes::default() };
+    let plan = plan::settle(&ha, &resources, &machine, wishes, &mut account);
+    let source = Source { owner: None, ha: &ha, machine: &machine, own_tree: false };
+    let ring = ring::settle(&[source], &mut account);
+    let text = cib::document(&plan).to_string_pretty() + &ring::corosync_conf(&ring);
+    (account, text)
+}
+
 /// What is wrong with an authkeys file goes into `account`; its secrets do not.
 pub fn authkeys_verdict(file: &str, text: &str, account: &mut Account) {
     authkeys::parse(file, text, None, account);

@@ -86,7 +86,7 @@ fn plays(scratch: PathBuf, ha_cf: &str) {
 
 #[test]
 fn the_address_and_nginx_run_on_the_master() {
-    inside("tutorials::master_slave::the_address_and_nginx_run_on_the_master", |scratch| {
+    inside("heartbeat_tutorials::master_slave::the_address_and_nginx_run_on_the_master", |scratch| {
         plays(scratch, &hurried(HA_CF));
     });
 }
@@ -96,7 +96,7 @@ fn the_address_and_nginx_run_on_the_master() {
 #[ignore = "waits for a deadtime of 30 seconds"]
 fn the_address_and_nginx_run_on_the_master_with_the_printed_times() {
     inside(
-        "tutorials::master_slave::the_address_and_nginx_run_on_the_master_with_the_printed_times",
+        "heartbeat_tutorials::master_slave::the_address_and_nginx_run_on_the_master_with_the_printed_times",
         |scratch| {
             plays(scratch, HA_CF);
         },
@@ -108,7 +108,7 @@ fn the_address_and_nginx_run_on_the_master_with_the_printed_times() {
 #[test]
 fn the_heartbeat_cable_is_pulled_and_services_move_instead_of_splitting() {
     inside(
-        "tutorials::master_slave::the_heartbeat_cable_is_pulled_and_services_move_instead_of_splitting",
+        "heartbeat_tutorials::master_slave::the_heartbeat_cable_is_pulled_and_services_move_instead_of_splitting",
         |scratch| {
             let site = converted(scratch, &hurried(HA_CF));
             start(&site);
@@ -127,35 +127,39 @@ fn the_heartbeat_cable_is_pulled_and_services_move_instead_of_splitting() {
 
 #[test]
 fn two_files_that_differ_in_ucast_make_one_configuration() {
-    inside("tutorials::master_slave::two_files_that_differ_in_ucast_make_one_configuration", |scratch| {
-        let site = site(scratch, HA_CF);
-        site.write(0, "/root/slave.ha.cf", &site.read(1, "/etc/ha.d/ha.cf"), 0o644);
-        site.must(0, "haresources2cib --output /root/alone");
-        site.must(1, "haresources2cib --output /root/alone");
-        let both = "haresources2cib -c master=/etc/ha.d/ha.cf -c slave=/root/slave.ha.cf --output /root/both";
-        site.must(0, both);
-        let conf = |host: usize, folder: &str| site.read(host, &format!("/root/{folder}/corosync.conf"));
-        assert_eq!(conf(0, "alone"), conf(0, "both"));
-        assert_eq!(conf(0, "alone"), conf(1, "alone"), "either node's file says the same");
-        for line in [
-            "ring0_addr: 172.16.254.18",
-            "ring1_addr: 192.168.0.18",
-            "ring0_addr: 172.16.254.28",
-            "ring1_addr: 192.168.0.28",
-            "two_node: 1",
-            "wait_for_all: 0",
-            "token: 30000",
-            "mcastport: 694",
-        ] {
-            assert!(conf(0, "both").contains(line), "{line} in {}", conf(0, "both"));
-        }
-        let cib = site.read(0, "/root/both/cib.xml");
-        for part in [
-            "name=\"nic\" value=\"eth0\"",
-            "name=\"iflabel\" value=\"0\"",
-            "name=\"dc-deadtime\" value=\"60s\"",
-        ] {
-            assert!(cib.contains(part), "{part} in {cib}");
-        }
-    });
+    inside(
+        "heartbeat_tutorials::master_slave::two_files_that_differ_in_ucast_make_one_configuration",
+        |scratch| {
+            let site = site(scratch, HA_CF);
+            site.write(0, "/root/slave.ha.cf", &site.read(1, "/etc/ha.d/ha.cf"), 0o644);
+            site.must(0, "haresources2cib --output /root/alone");
+            site.must(1, "haresources2cib --output /root/alone");
+            let both =
+                "haresources2cib -c master=/etc/ha.d/ha.cf -c slave=/root/slave.ha.cf --output /root/both";
+            site.must(0, both);
+            let conf = |host: usize, folder: &str| site.read(host, &format!("/root/{folder}/corosync.conf"));
+            assert_eq!(conf(0, "alone"), conf(0, "both"));
+            assert_eq!(conf(0, "alone"), conf(1, "alone"), "either node's file says the same");
+            for line in [
+                "ring0_addr: 172.16.254.18",
+                "ring1_addr: 192.168.0.18",
+                "ring0_addr: 172.16.254.28",
+                "ring1_addr: 192.168.0.28",
+                "two_node: 1",
+                "wait_for_all: 0",
+                "token: 30000",
+                "mcastport: 694",
+            ] {
+                assert!(conf(0, "both").contains(line), "{line} in {}", conf(0, "both"));
+            }
+            let cib = site.read(0, "/root/both/cib.xml");
+            for part in [
+                "name=\"nic\" value=\"eth0\"",
+                "name=\"iflabel\" value=\"0\"",
+                "name=\"dc-deadtime\" value=\"60s\"",
+            ] {
+                assert!(cib.contains(part), "{part} in {cib}");
+            }
+        },
+    );
 }

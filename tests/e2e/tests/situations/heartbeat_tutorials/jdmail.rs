@@ -70,7 +70,7 @@ fn site(scratch: PathBuf) -> Site {
 #[test]
 fn a_script_that_never_reads_its_argument_is_wrapped_and_stays_after_a_return() {
     inside(
-        "tutorials::jdmail::a_script_that_never_reads_its_argument_is_wrapped_and_stays_after_a_return",
+        "heartbeat_tutorials::jdmail::a_script_that_never_reads_its_argument_is_wrapped_and_stays_after_a_return",
         |scratch| {
             let mut site = site(scratch);
             let convert = "haresources2cib --root ha-a=/ --root ha-b=/root/ha-b";

@@ -56,7 +56,7 @@ fn started(scratch: PathBuf) -> Site {
 #[test]
 fn the_better_connected_node_takes_over_when_eth1_is_disconnected() {
     inside(
-        "tutorials::srv5_srv6::the_better_connected_node_takes_over_when_eth1_is_disconnected",
+        "heartbeat_tutorials::srv5_srv6::the_better_connected_node_takes_over_when_eth1_is_disconnected",
         |scratch| {
             let site = started(scratch);
             ifconfig_shows(&site, 0, "eth0:0", ADDRESS, ADDRESS, "255.255.255.255");
@@ -73,7 +73,7 @@ fn the_better_connected_node_takes_over_when_eth1_is_disconnected() {
 
 #[test]
 fn the_service_cable_of_the_active_node_is_pulled() {
-    inside("tutorials::srv5_srv6::the_service_cable_of_the_active_node_is_pulled", |scratch| {
+    inside("heartbeat_tutorials::srv5_srv6::the_service_cable_of_the_active_node_is_pulled", |scratch| {
         let site = started(scratch);
         site.cable(0, "eth0", false);
         wait_page(ADDRESS, "NodeB");
@@ -90,7 +90,7 @@ fn the_service_cable_of_the_active_node_is_pulled() {
 
 #[test]
 fn kill_stop_and_return() {
-    inside("tutorials::srv5_srv6::kill_stop_and_return", |scratch| {
+    inside("heartbeat_tutorials::srv5_srv6::kill_stop_and_return", |scratch| {
         let mut site = started(scratch);
         site.power_off(0);
         wait_page(ADDRESS, "NodeB");

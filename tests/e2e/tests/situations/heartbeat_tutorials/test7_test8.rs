@@ -65,35 +65,38 @@ fn start(site: &Site, host: usize) {
 
 #[test]
 fn the_address_and_http_run_on_test7_and_move_when_it_stops() {
-    inside("tutorials::test7_test8::the_address_and_http_run_on_test7_and_move_when_it_stops", |scratch| {
-        let site = converted(scratch, HA_CF);
-        start(&site, 0);
-        start(&site, 1);
-        wait_page(ADDRESS, "test7");
-        wait_holders(&site, ADDRESS, &[0]);
-        ifconfig_shows(&site, 0, "eth0:0", ADDRESS, "172.18.3.255", "255.255.255.0");
-        if site.has(0, "netstat") {
-            let said = site.must(0, "netstat -ant|grep 80");
-            assert!(said.lines().any(|l| l.contains(":::80 ") && l.contains("LISTEN")), "{said}");
-        }
-        assert!(site.must(0, "/etc/init.d/heartbeat status").contains("is running on test7"));
+    inside(
+        "heartbeat_tutorials::test7_test8::the_address_and_http_run_on_test7_and_move_when_it_stops",
+        |scratch| {
+            let site = converted(scratch, HA_CF);
+            start(&site, 0);
+            start(&site, 1);
+            wait_page(ADDRESS, "test7");
+            wait_holders(&site, ADDRESS, &[0]);
+            ifconfig_shows(&site, 0, "eth0:0", ADDRESS, "172.18.3.255", "255.255.255.0");
+            if site.has(0, "netstat") {
+                let said = site.must(0, "netstat -ant|grep 80");
+                assert!(said.lines().any(|l| l.contains(":::80 ") && l.contains("LISTEN")), "{said}");
+            }
+            assert!(site.must(0, "/etc/init.d/heartbeat status").contains("is running on test7"));
 
-        assert_eq!(site.must(0, "/etc/init.d/heartbeat stop"), STOPPED);
-        wait_page(ADDRESS, "test8");
-        wait_holders(&site, ADDRESS, &[1]);
-        assert_eq!(site.sh(0, "/etc/init.d/http status").status, 3, "http still runs on test7");
-        wait_shows(&site, 1, &["Online: [ test8 ]", "OFFLINE: [ test7 ]"]);
+            assert_eq!(site.must(0, "/etc/init.d/heartbeat stop"), STOPPED);
+            wait_page(ADDRESS, "test8");
+            wait_holders(&site, ADDRESS, &[1]);
+            assert_eq!(site.sh(0, "/etc/init.d/http status").status, 3, "http still runs on test7");
+            wait_shows(&site, 1, &["Online: [ test8 ]", "OFFLINE: [ test7 ]"]);
 
-        // auto_failback on: it goes home.
-        start(&site, 0);
-        wait_page(ADDRESS, "test7");
-        wait_holders(&site, ADDRESS, &[0]);
-    });
+            // auto_failback on: it goes home.
+            start(&site, 0);
+            wait_page(ADDRESS, "test7");
+            wait_holders(&site, ADDRESS, &[0]);
+        },
+    );
 }
 
 #[test]
 fn a_lost_machine_is_replaced_and_comes_back() {
-    inside("tutorials::test7_test8::a_lost_machine_is_replaced_and_comes_back", |scratch| {
+    inside("heartbeat_tutorials::test7_test8::a_lost_machine_is_replaced_and_comes_back", |scratch| {
         let mut site = converted(scratch, &hurried(HA_CF));
         start(&site, 0);
         start(&site, 1);
@@ -112,7 +115,7 @@ fn a_lost_machine_is_replaced_and_comes_back() {
 /// reach one of the two, and when the cable is back one of them has the address, without a stop of the other services.
 #[test]
 fn the_only_cable_is_pulled_and_put_back() {
-    inside("tutorials::test7_test8::the_only_cable_is_pulled_and_put_back", |scratch| {
+    inside("heartbeat_tutorials::test7_test8::the_only_cable_is_pulled_and_put_back", |scratch| {
         let site = converted(scratch, &hurried(HA_CF));
         start(&site, 0);
         start(&site, 1);
@@ -129,52 +132,58 @@ fn the_only_cable_is_pulled_and_put_back() {
 
 #[test]
 fn a_node_that_starts_alone_waits_and_takes_everything() {
-    inside("tutorials::test7_test8::a_node_that_starts_alone_waits_and_takes_everything", |scratch| {
-        let site = converted(scratch, &hurried(HA_CF));
-        // The CIB lies where the converter put it; test8 is the one that nobody prefers.
-        site.copy(0, 1, "/var/lib/heartbeat/crm/cib.xml");
-        start(&site, 1);
-        wait_page(ADDRESS, "test8");
-        wait_shows(&site, 1, &["Online: [ test8 ]", "OFFLINE: [ test7 ]"]);
-    });
+    inside(
+        "heartbeat_tutorials::test7_test8::a_node_that_starts_alone_waits_and_takes_everything",
+        |scratch| {
+            let site = converted(scratch, &hurried(HA_CF));
+            // The CIB lies where the converter put it; test8 is the one that nobody prefers.
+            site.copy(0, 1, "/var/lib/heartbeat/crm/cib.xml");
+            start(&site, 1);
+            wait_page(ADDRESS, "test8");
+            wait_shows(&site, 1, &["Online: [ test8 ]", "OFFLINE: [ test7 ]"]);
+        },
+    );
 }
 
 #[test]
 fn stout_writes_and_prints_nothing_and_refuses_what_is_there() {
-    inside("tutorials::test7_test8::stout_writes_and_prints_nothing_and_refuses_what_is_there", |scratch| {
-        let site = site(scratch, HA_CF);
-        site.write(0, "/var/lib/heartbeat/crm/cib.xml", "<cib/>\n", 0o600);
-        site.write(0, "/var/lib/heartbeat/crm/cib.xml.sig", "x\n", 0o600);
-        let said = site.sh(0, CONVERT);
-        let printed = "cib.xml or cib.xml.sig exist in /var/lib/heartbeat/crm/\nplease remove them before generating new cib.xml\n";
-        assert!(said.text.starts_with(printed), "{}", said.text);
-        for file in ["cib.xml", "cib.xml.sig"] {
-            let step = format!("mv /var/lib/heartbeat/crm/{file} /var/lib/heartbeat/crm/{file}.before");
-            assert!(said.text.contains(&step), "{step} in: {}", said.text);
-        }
-        assert_eq!(said.status, 73, "{}", said.text);
-        assert_eq!(site.sh(0, "ls /etc/corosync").status, 2, "nothing else was written");
-        site.must(0, "rm -rf  /var/lib/heartbeat/crm/cib.xml");
-        site.must(0, "rm -rf /var/lib/heartbeat/crm/cib.xml.sig");
-        assert_eq!(site.must(0, CONVERT), "");
-        for (file, mode) in [
-            ("/var/lib/heartbeat/crm/cib.xml", "600"),
-            ("/etc/corosync/corosync.conf", "644"),
-            ("/etc/corosync/authkey", "400"),
-        ] {
-            assert_eq!(site.must(0, &format!("stat -c %a {file}")).trim(), mode, "{file}");
-        }
-        site.must(0, "crm_verify -V -x /var/lib/heartbeat/crm/cib.xml");
-        // `#crm on` without its comment sign: the CIB that was just made is taken over.
-        site.must(0, "sed -i 's/^#crm on/crm on/' /etc/ha.d/ha.cf");
-        let said = site.must(0, "haresources2cib --dry-run");
-        assert!(said.contains("is taken over"), "{said}");
-    });
+    inside(
+        "heartbeat_tutorials::test7_test8::stout_writes_and_prints_nothing_and_refuses_what_is_there",
+        |scratch| {
+            let site = site(scratch, HA_CF);
+            site.write(0, "/var/lib/heartbeat/crm/cib.xml", "<cib/>\n", 0o600);
+            site.write(0, "/var/lib/heartbeat/crm/cib.xml.sig", "x\n", 0o600);
+            let said = site.sh(0, CONVERT);
+            let printed = "cib.xml or cib.xml.sig exist in /var/lib/heartbeat/crm/\nplease remove them before generating new cib.xml\n";
+            assert!(said.text.starts_with(printed), "{}", said.text);
+            for file in ["cib.xml", "cib.xml.sig"] {
+                let step = format!("mv /var/lib/heartbeat/crm/{file} /var/lib/heartbeat/crm/{file}.before");
+                assert!(said.text.contains(&step), "{step} in: {}", said.text);
+            }
+            assert_eq!(said.status, 73, "{}", said.text);
+            assert_eq!(site.sh(0, "ls /etc/corosync").status, 2, "nothing else was written");
+            site.must(0, "rm -rf  /var/lib/heartbeat/crm/cib.xml");
+            site.must(0, "rm -rf /var/lib/heartbeat/crm/cib.xml.sig");
+            assert_eq!(site.must(0, CONVERT), "");
+            for (file, mode) in [
+                ("/var/lib/heartbeat/crm/cib.xml", "600"),
+                ("/etc/corosync/corosync.conf", "644"),
+                ("/etc/corosync/authkey", "400"),
+            ] {
+                assert_eq!(site.must(0, &format!("stat -c %a {file}")).trim(), mode, "{file}");
+            }
+            site.must(0, "crm_verify -V -x /var/lib/heartbeat/crm/cib.xml");
+            // `#crm on` without its comment sign: the CIB that was just made is taken over.
+            site.must(0, "sed -i 's/^#crm on/crm on/' /etc/ha.d/ha.cf");
+            let said = site.must(0, "haresources2cib --dry-run");
+            assert!(said.contains("is taken over"), "{said}");
+        },
+    );
 }
 
 #[test]
 fn nothing_is_written_where_not_everything_can_be() {
-    inside("tutorials::test7_test8::nothing_is_written_where_not_everything_can_be", |scratch| {
+    inside("heartbeat_tutorials::test7_test8::nothing_is_written_where_not_everything_can_be", |scratch| {
         let site = site(scratch, HA_CF);
         let nothing = |what: &str, said: &holdfast_e2e::Said| {
             assert_eq!(said.status, 73, "{what}: {}", said.text);
@@ -234,7 +243,7 @@ fn refused(site: &Site, newcomer: &str) {
 
 #[test]
 fn a_cloned_machine_is_refused() {
-    inside("tutorials::test7_test8::a_cloned_machine_is_refused", |scratch| {
+    inside("heartbeat_tutorials::test7_test8::a_cloned_machine_is_refused", |scratch| {
         let site = converted(scratch, &hurried(HA_CF));
         for host in 0..2 {
             start(&site, host);

@@ -2,6 +2,7 @@
 //!
 //! What several of them share: services under the tutorials' names, times that let a test wait, looks at the site.
 
+mod cutover;
 mod every_directive;
 mod groups;
 mod jdmail;
