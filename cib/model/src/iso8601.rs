@@ -7,6 +7,8 @@
 use std::fmt;
 
 const DAY: i64 = 86_400;
+/// Days in 400 years.
+const CYCLE_DAYS: i64 = 146_097;
 
 /// A point in time with the zone it was written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,10 +107,11 @@ impl DateTime {
 
     /// Calendar fields in the zone of this time.
     pub fn fields(self) -> Fields {
-        let local = self.epoch_seconds + i64::from(self.offset_seconds);
+        let local = self.epoch_seconds.saturating_add(i64::from(self.offset_seconds));
         let days = local.div_euclid(DAY);
         let seconds = local.rem_euclid(DAY);
-        let mut year = 1970 + days.div_euclid(366);
+        // Calendars repeat after 400 years; within them the guess is at most one short.
+        let mut year = 1970 + days.div_euclid(CYCLE_DAYS) * 400 + days.rem_euclid(CYCLE_DAYS) / 366;
         while days_before_year(year + 1) <= days {
             year += 1;
         }
@@ -339,6 +342,9 @@ mod tests {
         assert_eq!((fields.hour, fields.minute, fields.second), (1, 2, 3));
         let fields = DateTime::parse("2010-01-03", 0).expect("valid").fields();
         assert_eq!((fields.week_year, fields.week, fields.week_day), (2009, 53, 7));
+        let far = DateTime::from_epoch(i64::MAX).fields();
+        assert_eq!((far.year, far.month, far.month_day), (292_277_026_596, 12, 4));
+        assert_eq!(DateTime::from_epoch(-1).fields().year_day, 365);
     }
 
     #[test]

@@ -26,6 +26,26 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// A problem whose line is not known; [`Problem::located`] finds it.
+    pub fn new(level: Level, element: &str, id: &str, message: impl Into<String>) -> Problem {
+        Problem { level, element: element.to_owned(), id: id.to_owned(), line: 0, message: message.into() }
+    }
+
+    /// The same with the line of the element in the document, if it has such an element.
+    pub fn located(mut self, document: &holdfast_xml::Document) -> Problem {
+        if self.line == 0 && !self.id.is_empty() {
+            let found = document.all_by_id(&self.id).into_iter().map(|ix| document.element(ix));
+            let exact = found.clone().find(|element| element.name() == self.element);
+            if let Some(element) = exact.or_else(|| found.into_iter().next()) {
+                element.name().clone_into(&mut self.element);
+                self.line = element.line();
+            }
+        }
+        self
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let level = match self.level {

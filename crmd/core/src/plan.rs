@@ -90,16 +90,16 @@ pub fn make(snapshot: &Snapshot) -> Planned {
     let facts = facts::unpack(&cib, snapshot.now);
     let transition_id = u32::try_from(snapshot.transition).unwrap_or(u32::MAX);
     let schedule = schedule_facts(&facts, Settings { transition_id, ..Settings::default() });
-    let problems = schedule.problems.into_iter().map(logged).collect();
+    let problems = schedule.problems.iter().map(|problem| logged(&problem.to_string())).collect();
     let plan = Plan { graph: schedule.graph, summary: schedule.summary, problems };
     Planned { number: snapshot.number, result: Ok(plan) }
 }
 
 /// A problem as a line of the log. Guides have people search for `ERROR:` and leave out `unpack_resources`, by which
 /// the old scheduler said that there is no fence device.
-fn logged(problem: String) -> (Severity, String) {
+fn logged(problem: &str) -> (Severity, String) {
     match problem.strip_prefix("error: ") {
         Some(text) => (Severity::Error, format!("ERROR: unpack_resources: {text}")),
-        None => (Severity::Warn, problem.strip_prefix("warning: ").unwrap_or(&problem).to_owned()),
+        None => (Severity::Warn, problem.strip_prefix("warning: ").unwrap_or(problem).to_owned()),
     }
 }

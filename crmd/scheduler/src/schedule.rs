@@ -6,6 +6,7 @@ use crate::assign::{self, Wanted};
 use crate::facts::Facts;
 use crate::graph::{self, TransitionGraph};
 use crate::{actions, constraints, summary};
+use holdfast_model::Problem;
 
 /// What one call of [`schedule_facts`] found.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +22,7 @@ pub struct Schedule {
     /// What a person at the simulator should be told.
     pub notices: Vec<String>,
     /// Configuration problems and warnings found on the way.
-    pub problems: Vec<String>,
+    pub problems: Vec<Problem>,
 }
 
 /// One line of the transition summary.
@@ -132,7 +133,7 @@ pub fn schedule_facts(facts: &Facts<'_>, settings: Settings) -> Schedule {
     let problems = facts
         .problems
         .iter()
-        .map(ToString::to_string)
+        .cloned()
         .chain(placement.problems)
         .chain(std::mem::take(&mut plan.problems))
         .collect();

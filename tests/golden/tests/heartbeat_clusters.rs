@@ -89,7 +89,7 @@ impl Cluster {
             let schedule = schedule_facts(&facts, Settings::default());
             // That a lost node gets fenced is announced; everything else would be a fault.
             let problems: Vec<_> =
-                schedule.problems.iter().filter(|p| !p.contains("will be fenced")).collect();
+                schedule.problems.iter().filter(|p| !p.message.contains("will be fenced")).collect();
             assert!(problems.is_empty(), "{} {when}: {problems:#?}", self.what);
             if schedule.graph.actions.is_empty() {
                 return all;

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 
 use holdfast_golden::shared;
-use holdfast_scheduler::{facts, schedule};
+use holdfast_scheduler::{facts, schedule, simulate};
 use holdfast_xml::{Document, Limits, NodeIx};
 
 /// A small generator of random numbers (xorshift).
@@ -22,39 +22,102 @@ impl Random {
     }
 }
 
-const VALUES: [&str; 24] = [
+const VALUES: &[&str] = &[
     "",
     "0",
     "-1",
     "1",
+    "2",
     "true",
     "false",
     "INFINITY",
     "-INFINITY",
+    "1000000",
+    "-1000001",
+    "2147483647",
+    "2147483648",
+    "-2147483648",
+    "4294967295",
+    "9223372036854775807",
+    "-9223372036854775808",
     "99999999999999999999",
     "Stopped",
     "Started",
     "Promoted",
+    "Unpromoted",
     "Master",
     "nothing",
+    "unfencing",
     "10s",
+    "1ms",
+    "99999999h",
     "PT5M",
+    "P99999999Y",
     "P",
+    "PT-5S",
     ":",
     "#uname",
+    "#default",
     "node1",
     "rsc1:0",
     "%1",
+    "%9%",
     "(",
+    "(a*)*b",
+    "!.*",
     "1.5",
+    "1e999",
+    "2005-020",
+    "9999-12-31T24:00:00Z",
+    "0001-01-01",
+    "-",
+    "5-",
+    "block",
+    "fence",
+    "demote",
+    "stop_unexpected",
+    "freeze",
+    "exclusive",
+    "remote",
+    "255.255.255.255",
+    "\u{e9}\u{1f600}",
+    "-1:-1;x",
+    "0:7;1:2:7:x",
+];
+
+/// Attributes whose numbers decide how much is made.
+const SIZES: &[&str] = &[
+    "clone-max",
+    "clone-node-max",
+    "promoted-max",
+    "promoted-node-max",
+    "clone-min",
+    "replicas",
+    "replicas-per-host",
+    "migration-threshold",
+    "resource-stickiness",
+    "priority",
+    "failure-timeout",
+    "node-pending-timeout",
+    "shutdown-lock-limit",
+    "priority-fencing-delay",
+    "stonith-timeout",
+    "cluster-delay",
+    "batch-limit",
 ];
 
 fn elements(document: &Document) -> Vec<NodeIx> {
     document.root().descendants().map(|element| element.ix()).collect()
 }
 
-/// One random change: a value taken from elsewhere or nonsense, an attribute removed, an element removed, doubled, or
-/// copied to another place.
+fn attribute(document: &Document, ix: NodeIx, random: &mut Random) -> Option<(String, String)> {
+    let attrs: Vec<(String, String)> =
+        document.element(ix).attrs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    if attrs.is_empty() { None } else { Some(attrs[random.below(attrs.len())].clone()) }
+}
+
+/// One random change: a value taken from elsewhere or nonsense, two values exchanged, an attribute removed, an element
+/// removed, doubled, moved, wrapped into itself, or copied to another place, a pair made that sets a size.
 fn edit(document: &mut Document, random: &mut Random) {
     let all = elements(document);
     if all.is_empty() {
@@ -62,51 +125,93 @@ fn edit(document: &mut Document, random: &mut Random) {
     }
     let target = all[random.below(all.len())];
     let other = all[random.below(all.len())];
-    let pick = |document: &Document, ix: NodeIx, random: &mut Random| -> Option<(String, String)> {
-        let attrs: Vec<(String, String)> =
-            document.element(ix).attrs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        if attrs.is_empty() { None } else { Some(attrs[random.below(attrs.len())].clone()) }
-    };
-    match random.below(10) {
-        0..=3 => {
-            let value = match (random.below(3), pick(document, other, random)) {
+    match random.below(16) {
+        0..=4 => {
+            let value = match (random.below(3), attribute(document, other, random)) {
                 (0, Some((_, value))) => value,
                 _ => VALUES[random.below(VALUES.len())].to_owned(),
             };
-            if let Some((name, _)) = pick(document, target, random) {
-                document.set_attr(target, &name, &value);
-            }
-        }
-        4 => {
-            if let Some((name, value)) = pick(document, other, random) {
+            if let Some((name, _)) = attribute(document, target, random) {
                 document.set_attr(target, &name, &value);
             }
         }
         5 => {
-            if let Some((name, _)) = pick(document, target, random) {
+            if let Some((name, value)) = attribute(document, other, random) {
+                document.set_attr(target, &name, &value);
+            }
+        }
+        6 => {
+            if let Some((name, _)) = attribute(document, target, random) {
                 document.remove_attr(target, &name);
             }
         }
-        6..=7 => document.remove(target),
-        8 => {
+        7 => {
+            let pairs = (attribute(document, target, random), attribute(document, other, random));
+            if let (Some((name, value)), Some((other_name, other_value))) = pairs {
+                document.set_attr(target, &name, &other_value);
+                document.set_attr(other, &other_name, &value);
+            }
+        }
+        8..=9 => document.remove(target),
+        10 => {
             let copy = Document::from_element(document.element(target));
             if let Some(parent) = document.element(target).parent() {
                 let parent = parent.ix();
                 document.append_copy(parent, &copy, copy.root().ix());
             }
         }
-        _ => {
+        11 => {
             let copy = Document::from_element(document.element(target));
             document.append_copy(other, &copy, copy.root().ix());
+        }
+        12 => {
+            let copy = Document::from_element(document.element(target));
+            document.remove(target);
+            if other != target && document.kind(other) != holdfast_xml::Kind::Removed {
+                document.append_copy(other, &copy, copy.root().ix());
+            }
+        }
+        13 => {
+            // A chain of copies inside each other.
+            let copy = Document::from_element(document.element(target));
+            let mut inside = target;
+            for _ in 0..2 + random.below(6) {
+                inside = document.append_copy(inside, &copy, copy.root().ix());
+            }
+        }
+        _ => {
+            let pairs: Vec<NodeIx> =
+                all.iter().copied().filter(|ix| document.element(*ix).name() == "nvpair").collect();
+            if pairs.is_empty() {
+                return;
+            }
+            let pair = pairs[random.below(pairs.len())];
+            document.set_attr(pair, "name", SIZES[random.below(SIZES.len())]);
+            document.set_attr(pair, "value", VALUES[random.below(VALUES.len())]);
         }
     }
 }
 
+/// What the simulator does: plan, carry out in pretence, look again.
 fn plan(document: &Document) {
     let (cib, _) = holdfast_model::read::cib(document);
     let now = cib.header.execution_date.unwrap_or(1_790_000_000);
     let facts = facts::unpack(&cib, now);
-    schedule::schedule_facts(&facts, schedule::Settings { scores: true, ..schedule::Settings::default() });
+    let settings = schedule::Settings { scores: true, considered: true, ..schedule::Settings::default() };
+    let plan = schedule::schedule_facts(&facts, settings);
+    let mut after = cib.status.clone();
+    simulate::execute(&plan.graph, &facts, &mut after, &[], now);
+    let mut cib = cib.clone();
+    cib.status = after;
+    facts::unpack(&cib, now);
+}
+
+/// Some edited documents go through the whole upgrade, as a file would.
+fn upgraded(document: &Document) {
+    let mut document = document.clone();
+    if holdfast_store::schema::upgrade(&mut document, None).is_ok() {
+        plan(&document);
+    }
 }
 
 fn number(name: &str, default: u64) -> u64 {
@@ -137,7 +242,14 @@ fn edited_inputs_are_planned() {
             for _ in 0..1 + random.below(6) {
                 edit(&mut document, &mut random);
             }
-            if catch_unwind(AssertUnwindSafe(|| plan(&document))).is_err() {
+            let begin = std::time::Instant::now();
+            let whole = random.below(8) == 0;
+            let run = AssertUnwindSafe(|| if whole { upgraded(&document) } else { plan(&document) });
+            let panicked = catch_unwind(run).is_err();
+            if begin.elapsed().as_secs() > 20 {
+                eprintln!("seed {seed} took {} s", begin.elapsed().as_secs());
+            }
+            if panicked {
                 let name = input.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 sender.send((seed, name)).expect("the test listens");
             }
@@ -147,4 +259,67 @@ fn edited_inputs_are_planned() {
     let panics: Vec<(u64, String)> = receiver.into_iter().collect();
     eprintln!("{edits} edited inputs planned, {} panics", panics.len());
     assert!(panics.is_empty(), "{panics:?}");
+}
+
+/// Bytes of an input with some of them changed, cut off or doubled: read or refused with a place, never a panic.
+#[test]
+fn damaged_bytes_are_read_or_refused() {
+    let Some(folder) = shared::folder("conformance/scheduler/xml") else { return };
+    let mut inputs: Vec<_> = fs::read_dir(folder)
+        .expect("the folder can be read")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    inputs.sort();
+    let runs = number("BYTES", 300);
+    let first = number("SEED", 1);
+    let worker = std::thread::Builder::new().stack_size(512 << 20).spawn(move || {
+        let mut read = 0u64;
+        for seed in first..first + runs {
+            let mut random = Random(seed.wrapping_mul(0xD134_2543_DE82_EF95) | 1);
+            for _ in 0..4 {
+                random.below(1);
+            }
+            let mut bytes = fs::read(&inputs[random.below(inputs.len())]).expect("inputs can be read");
+            for _ in 0..1 + random.below(6) {
+                damage(&mut bytes, &mut random);
+            }
+            match Document::parse(&bytes, &Limits::default()) {
+                Ok(document) => {
+                    read += 1;
+                    plan(&document);
+                }
+                Err(error) => assert!(!error.to_string().is_empty()),
+            }
+        }
+        eprintln!("{runs} damaged inputs: {read} read, {} refused", runs - read);
+    });
+    worker.expect("a thread can be made").join().expect("no damage makes it panic");
+}
+
+fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
+    if bytes.is_empty() {
+        return;
+    }
+    let at = random.below(bytes.len());
+    let end = (at + random.below(40)).min(bytes.len());
+    match random.below(7) {
+        0 => bytes[at] = b"<>\"'&;/= \0\xff\xc3a0"[random.below(14)],
+        1 => bytes.truncate(at),
+        2 => {
+            bytes.drain(at..end);
+        }
+        3 => {
+            let piece = bytes[at..end].to_vec();
+            let place = random.below(bytes.len());
+            bytes.splice(place..place, piece);
+        }
+        4 => bytes[at] = bytes[at].wrapping_add(1),
+        5 => bytes.splice(at..at, "<a>".repeat(1 + random.below(2000)).into_bytes()).for_each(drop),
+        _ => {
+            let digit = bytes.iter().skip(at).position(u8::is_ascii_digit).map(|skip| at + skip);
+            if let Some(digit) = digit {
+                bytes.splice(digit..digit, b"99999999999".iter().copied()).for_each(drop);
+            }
+        }
+    }
 }

@@ -59,6 +59,7 @@ fn nested<'d>(reader: &mut Reader<'d>, element: Element<'d>, depth: u32) -> Rule
         score_text: owned(element.attr("score")),
         score_attribute: owned(element.attr("score-attribute")),
         role: element.attr("role").and_then(Role::parse),
+        role_text: owned(element.attr("role")),
         conditions,
     }
 }

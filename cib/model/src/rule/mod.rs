@@ -32,6 +32,8 @@ pub struct Rule {
     pub score_attribute: Option<String>,
     /// `role` (in location constraints)
     pub role: Option<Role>,
+    /// `role` as written, to tell a missing one from one that is no role
+    pub role_text: Option<String>,
     /// Conditions in document order.
     pub conditions: Vec<Condition>,
 }

@@ -1,6 +1,7 @@
 //! The schema names of Pacemaker and the way from one to the next.
 
 mod upgrade;
+mod upgrade_2;
 
 use std::fmt;
 
@@ -78,7 +79,8 @@ pub fn upgrade(document: &mut Document, limit: Option<&str>) -> Result<(), Refus
     }
     let mut next = document.clone();
     for major in from.major..to.major {
-        if !valid_for(&next, Schema { major: major + 1, minor: 0 }) {
+        // Names of options do not make a document invalid here, but 3.0 knows the new ones only.
+        if major == 2 || !valid_for(&next, Schema { major: major + 1, minor: 0 }) {
             upgrade::from_major(&mut next, major);
         }
     }

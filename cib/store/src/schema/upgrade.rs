@@ -3,7 +3,7 @@
 //! Each step keeps the meaning: what a newer schema dropped and the cluster ignored anyway goes, what was renamed gets
 //! its new name, what was expressed differently is rewritten.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_model::Score;
 use holdfast_xml::{Document, Element, NodeIx};
@@ -12,12 +12,12 @@ use holdfast_xml::{Document, Element, NodeIx};
 pub(super) fn from_major(document: &mut Document, major: u8) {
     match major {
         1 => from_1(document),
-        2 => from_2(document),
+        2 => super::upgrade_2::from_2(document),
         _ => from_3(document),
     }
 }
 
-fn all(document: &Document, accepts: impl Fn(Element<'_>) -> bool) -> Vec<NodeIx> {
+pub(super) fn all(document: &Document, accepts: impl Fn(Element<'_>) -> bool) -> Vec<NodeIx> {
     let configuration = document.root().child("configuration");
     configuration
         .into_iter()
@@ -27,11 +27,11 @@ fn all(document: &Document, accepts: impl Fn(Element<'_>) -> bool) -> Vec<NodeIx
         .collect()
 }
 
-fn named(document: &Document, name: &str) -> Vec<NodeIx> {
+pub(super) fn named(document: &Document, name: &str) -> Vec<NodeIx> {
     all(document, |element| element.name() == name)
 }
 
-fn rename_attr(document: &mut Document, ix: NodeIx, old: &str, new: &str) {
+pub(super) fn rename_attr(document: &mut Document, ix: NodeIx, old: &str, new: &str) {
     let Some(value) = document.element(ix).attr(old).map(str::to_owned) else { return };
     if document.element(ix).attr(new).is_none() {
         document.set_attr(ix, new, &value);
@@ -64,82 +64,10 @@ fn from_1(document: &mut Document) {
     }
 }
 
-/// Cluster options whose names changed between 1.0 and 3.0, also with underscores.
-const OPTIONS_3: &[(&str, &str)] = &[
-    ("cluster_recheck_interval", "cluster-recheck-interval"),
-    ("dc_deadtime", "dc-deadtime"),
-    ("default-action-timeout", ""),
-    ("default_action_timeout", ""),
-    ("default-resource-failure-stickiness", "default-resource-failure-stickiness"),
-    ("default_resource_failure_stickiness", "default-resource-failure-stickiness"),
-    ("default_resource_stickiness", "default-resource-stickiness"),
-    ("election_timeout", "election-timeout"),
-    ("expected-quorum-votes", ""),
-    ("is_managed_default", "is-managed-default"),
-    ("no_quorum_policy", "no-quorum-policy"),
-    ("notification-agent", "notification-agent"),
-    ("remove_after_stop", "remove-after-stop"),
-    ("shutdown_escalation", "shutdown-escalation"),
-    ("startup_fencing", "startup-fencing"),
-    ("stonith_action", "stonith-action"),
-    ("stonith_enabled", "stonith-enabled"),
-    ("stop_orphan_actions", "stop-orphan-actions"),
-    ("stop_orphan_resources", "stop-orphan-resources"),
-    ("symmetric_cluster", "symmetric-cluster"),
-    ("transition_idle_timeout", "cluster-delay"),
-];
-
-/// Meta-attributes and operation attributes whose names changed.
-const META_3: &[(&str, &str)] = &[
-    ("isolation", ""),
-    ("isolation-host", ""),
-    ("isolation-instance", ""),
-    ("isolation-wrapper", ""),
-    ("resource_stickiness", "resource-stickiness"),
-    ("resource-failure-stickiness", "migration-threshold"),
-    ("resource_failure_stickiness", "migration-threshold"),
-    ("target_role", "target-role"),
-    ("is_managed", "is-managed"),
-    ("multiple_active", "multiple-active"),
-    ("clone_max", "clone-max"),
-    ("clone_node_max", "clone-node-max"),
-    ("master_max", "master-max"),
-    ("master_node_max", "master-node-max"),
-    ("globally_unique", "globally-unique"),
-];
-
-/// 2.x to 3.0: spellings of the years before 1.0, `requires` as a meta-attribute, one instance of each name.
-fn from_2(document: &mut Document) {
-    for ix in named(document, "nvpair") {
-        let element = document.element(ix);
-        let Some(name) = element.attr("name") else { continue };
-        let table = match element.parent().map(|set| set.name()) {
-            Some("cluster_property_set") => OPTIONS_3,
-            Some("meta_attributes") => META_3,
-            _ => continue,
-        };
-        match table.iter().find(|(old, _)| *old == name) {
-            Some((_, "")) => document.remove(ix),
-            Some((_, new)) => document.set_attr(ix, "name", new),
-            None => {}
-        }
-    }
-    for ix in all(document, |element| element.name() == "op" && element.attr("requires").is_some()) {
-        let value = document.element(ix).attr("requires").unwrap_or("").to_owned();
-        document.remove_attr(ix, "requires");
-        let element = document.element(ix);
-        let starts = element.attr("name") == Some("start");
-        let resource = element.ancestors().find(|parent| matches!(parent.name(), "primitive" | "template"));
-        if let (true, Some(resource)) = (starts, resource.map(Element::ix)) {
-            add_meta(document, resource, "requires", &value);
-        }
-    }
-}
-
 /// Adds a meta-attribute unless there is one of that name.
-fn add_meta(document: &mut Document, resource: NodeIx, name: &str, value: &str) {
+pub(super) fn add_meta(document: &mut Document, resource: NodeIx, name: &str, value: &str) {
     let element = document.element(resource);
-    let owner = element.id().unwrap_or("").to_owned();
+    let owner = element.id().unwrap_or(element.name()).to_owned();
     let sets: Vec<Element<'_>> = element.children_named("meta_attributes").collect();
     if sets.iter().flat_map(|set| set.children_named("nvpair")).any(|pair| pair.attr("name") == Some(name)) {
         return;
@@ -166,7 +94,7 @@ fn add_meta(document: &mut Document, resource: NodeIx, name: &str, value: &str) 
     document.set_attr(pair, "value", value);
 }
 
-fn free_id(document: &Document, wanted: &str) -> String {
+pub(super) fn free_id(document: &Document, wanted: &str) -> String {
     if document.by_id(wanted).is_none() {
         return wanted.to_owned();
     }
@@ -229,7 +157,9 @@ fn resolve_references(document: &mut Document) {
 fn drop_lost_resources(document: &mut Document) {
     let mut gone: BTreeSet<String> = BTreeSet::new();
     let lost = all(document, |element| match element.name() {
-        "primitive" | "template" => matches!(element.attr("class"), Some("nagios" | "upstart")),
+        "primitive" | "template" => element
+            .attr("class")
+            .is_some_and(|class| ["nagios", "upstart"].iter().any(|lost| class.eq_ignore_ascii_case(lost))),
         "bundle" => element.child("rkt").is_some(),
         _ => false,
     });
@@ -244,16 +174,7 @@ fn drop_lost_resources(document: &mut Document) {
             }
         }
         gone.extend(ids);
-        let parent = document.element(ix).parent();
-        // A group or clone without members has no meaning either.
-        let empty = parent.filter(|parent| {
-            matches!(parent.name(), "group" | "clone" | "master")
-                && parent.children().filter(|child| matches!(child.name(), "primitive" | "group")).count()
-                    == 1
-        });
-        let victim = empty.map_or(ix, |parent| parent.ix());
-        gone.extend(document.element(victim).id().map(str::to_owned));
-        document.remove(victim);
+        remove_with_holders(document, ix, &mut gone);
     }
     if gone.is_empty() {
         return;
@@ -262,14 +183,13 @@ fn drop_lost_resources(document: &mut Document) {
         element.name() == "primitive" && element.attr("template").is_some_and(|t| gone.contains(t))
     });
     for ix in of_template {
-        gone.extend(document.element(ix).id().map(str::to_owned));
-        document.remove(ix);
+        remove_with_holders(document, ix, &mut gone);
     }
     for name in ["resource_ref", "obj_ref"] {
         for ix in all(document, |element| {
             element.name() == name && element.id().is_some_and(|id| gone.contains(id))
         }) {
-            document.remove(ix);
+            remove_emptied(document, ix);
         }
     }
     for ix in all(document, |element| {
@@ -282,14 +202,57 @@ fn drop_lost_resources(document: &mut Document) {
     }
 }
 
+/// Removes a resource, and the groups and clones that would be left without members.
+fn remove_with_holders(document: &mut Document, ix: NodeIx, gone: &mut BTreeSet<String>) {
+    let mut victim = ix;
+    while let Some(parent) = document.element(victim).parent() {
+        let members = parent.children().filter(|child| matches!(child.name(), "primitive" | "group"));
+        if !matches!(parent.name(), "group" | "clone" | "master") || members.count() != 1 {
+            break;
+        }
+        gone.extend(document.element(victim).id().map(str::to_owned));
+        victim = parent.ix();
+    }
+    gone.extend(document.element(victim).id().map(str::to_owned));
+    document.remove(victim);
+}
+
+/// Removes a reference, and the sets, constraints and tags that would be left without any.
+fn remove_emptied(document: &mut Document, ix: NodeIx) {
+    let mut victim = ix;
+    while let Some(parent) = document.element(victim).parent() {
+        let name = document.element(victim).name();
+        let holds = parent.name() == "resource_set" || parent.name() == "tag" || name == "resource_set";
+        if !holds || parent.children_named(name).count() != 1 {
+            break;
+        }
+        victim = parent.ix();
+    }
+    document.remove(victim);
+}
+
+/// Whatever else their meta-attributes say, they are promotable.
 fn masters_become_clones(document: &mut Document) {
     for ix in named(document, "master") {
         document.rename(ix, "clone");
-        add_meta(document, ix, "promotable", "true");
+        let owner = document.element(ix).id().unwrap_or("master").to_owned();
+        let first = document.element(ix).children().next().map(Element::ix);
+        let set = match first {
+            Some(first) => document.insert_before(first, "meta_attributes"),
+            None => document.append(ix, "meta_attributes"),
+        };
+        let id = free_id(document, &format!("{owner}-promotable"));
+        document.set_attr(set, "id", &id);
+        document.set_attr(set, "score", "INFINITY");
+        let pair = document.append(set, "nvpair");
+        let pair_id = free_id(document, &format!("{id}-promotable"));
+        for (name, value) in [("id", pair_id.as_str()), ("name", "promotable"), ("value", "true")] {
+            document.set_attr(pair, name, value);
+        }
     }
 }
 
-/// Nodes of type `ping` run nothing: they become members with a ban on every resource.
+/// Nodes of type `ping` run nothing: they become members with a ban on every resource, where nothing is probed.
 fn ping_nodes_become_members(document: &mut Document) {
     for ix in all(document, |element| element.name() == "node" && element.attr("type") == Some("ping")) {
         document.set_attr(ix, "type", "member");
@@ -297,9 +260,13 @@ fn ping_nodes_become_members(document: &mut Document) {
         let Some(constraints) = crate::section::ensure(document, "constraints") else { continue };
         let id = free_id(document, &format!("pcmk__ban_{uname}"));
         let ban = document.append(constraints, "rsc_location");
-        for (name, value) in
-            [("id", id.as_str()), ("rsc-pattern", ".*"), ("node", &uname), ("score", "-INFINITY")]
-        {
+        for (name, value) in [
+            ("id", id.as_str()),
+            ("rsc-pattern", ".*"),
+            ("node", &uname),
+            ("score", "-INFINITY"),
+            ("resource-discovery", "never"),
+        ] {
             document.set_attr(ban, name, value);
         }
     }
@@ -400,13 +367,26 @@ fn lifetimes_become_rules(document: &mut Document) {
 /// Blocks by falling score with `cib-bootstrap-options` first; pairs without value and repeated names go.
 fn sort_and_thin_sets(document: &mut Document) {
     for ix in all(document, |element| SETS.contains(&element.name())) {
-        let mut seen = BTreeSet::new();
+        let mut kept: BTreeMap<String, (NodeIx, bool)> = BTreeMap::new();
         let pairs: Vec<NodeIx> = document.element(ix).children_named("nvpair").map(Element::ix).collect();
         for pair in pairs {
             let element = document.element(pair);
             let name = element.attr("name").unwrap_or("").to_owned();
-            if element.attr("value").is_none() || !seen.insert(name) {
+            let Some(value) = element.attr("value") else {
                 document.remove(pair);
+                continue;
+            };
+            // "#default" takes back what was said before it; otherwise the first value counts.
+            let unsets = value == "#default";
+            match kept.get(&name).copied() {
+                Some((_, false)) if !unsets => document.remove(pair),
+                Some((earlier, _)) => {
+                    document.remove(earlier);
+                    kept.insert(name, (pair, unsets));
+                }
+                None => {
+                    kept.insert(name, (pair, unsets));
+                }
             }
         }
     }

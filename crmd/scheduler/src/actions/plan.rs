@@ -7,7 +7,7 @@ use super::kinds::{Act, ActIx, Key, NameIx, Task};
 use super::notify::NotifyData;
 use crate::facts::{AllowedNodes, DigestCache, Facts, Flags, NodeIx, Rsc, RscIx, RscKind};
 use crate::index::IndexVec;
-use holdfast_model::Role;
+use holdfast_model::{Problem, Role};
 use std::collections::BTreeMap;
 
 /// Changing part of a resource.
@@ -79,7 +79,7 @@ pub(crate) struct Plan<'f> {
     /// What a person should be told.
     pub notices: Vec<String>,
     /// What is wrong with the configuration.
-    pub problems: Vec<String>,
+    pub problems: Vec<Problem>,
     pub digest_cache: DigestCache,
 }
 

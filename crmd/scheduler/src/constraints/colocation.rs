@@ -68,7 +68,7 @@ impl Source<'_> {
         let (Some(dependent_role), Some(primary_role)) =
             (constraint_role(dependent_role), constraint_role(primary_role))
         else {
-            into.problems.push(format!("colocation {id} is ignored: a role in it is not a role"));
+            into.refuse("rsc_colocation", id, "ignored: a role in it is not a role");
             return;
         };
         if score == Score::ZERO {
@@ -93,10 +93,11 @@ impl Source<'_> {
         if let Some(text) = self.influence {
             match holdfast_model::boolean::parse_bool(text) {
                 Some(influence) => return influence,
-                None => into.problems.push(format!(
-                    "colocation {}: influence \"{text}\" is neither true nor false; using the default",
-                    self.constraint
-                )),
+                None => into.doubt(
+                    "rsc_colocation",
+                    self.constraint,
+                    format!("influence \"{text}\" is neither true nor false; the default is used"),
+                ),
             }
         }
         is_critical(self.facts, rsc)
@@ -123,10 +124,12 @@ pub fn resolve(
 ) {
     let (Some(dependent), Some(primary)) = (names.find(&constraint.rsc), names.find(&constraint.with_rsc))
     else {
-        into.problems.push(format!(
-            "colocation {} is ignored: \"{}\" or \"{}\" is not a resource, template or tag",
-            constraint.id, constraint.rsc, constraint.with_rsc
-        ));
+        let (rsc, with) = (&constraint.rsc, &constraint.with_rsc);
+        into.refuse(
+            "rsc_colocation",
+            &constraint.id,
+            format!("ignored: \"{rsc}\" or \"{with}\" is not a resource, template or tag"),
+        );
         return;
     };
     let source = Source {
@@ -144,10 +147,11 @@ pub fn resolve(
             source.add(&constraint.id, score, (dependent, primary), roles, influence, into);
         }
         (Named::Many(_), Named::Many(_)) => {
-            into.problems.push(format!(
-                "colocation {} is ignored: two templates or tags cannot be colocated",
-                constraint.id
-            ));
+            into.refuse(
+                "rsc_colocation",
+                &constraint.id,
+                "ignored: two templates or tags cannot be colocated; use resource sets",
+            );
         }
         _ => {
             let sets = [
@@ -215,7 +219,11 @@ fn within_set(
     let mut earlier: Vec<RscIx> = Vec::new();
     for member in &set.members {
         let Some(rsc) = names.resource(member) else {
-            into.problems.push(unknown_member(&set.id, member, "it and what follows it are ignored"));
+            into.refuse(
+                "resource_set",
+                &set.id,
+                unknown_member(member, "it and what follows it are ignored"),
+            );
             return;
         };
         let influence = source.influence(rsc, into);
@@ -262,7 +270,7 @@ fn between_sets(
     let roles = (set.role.as_deref(), with.role.as_deref());
     for dependent_name in dependents {
         let Some(dependent) = names.resource(dependent_name) else {
-            into.problems.push(unknown_member(&set.id, dependent_name, "it is ignored"));
+            into.refuse("resource_set", &set.id, unknown_member(dependent_name, "it is ignored"));
             continue;
         };
         let influence = source.influence(dependent, into);
@@ -271,14 +279,14 @@ fn between_sets(
                 Some(primary) => {
                     source.add(source.constraint, score, (dependent, primary), roles, influence, into);
                 }
-                None => into.problems.push(unknown_member(&with.id, primary_name, "it is ignored")),
+                None => into.refuse("resource_set", &with.id, unknown_member(primary_name, "it is ignored")),
             }
         }
     }
 }
 
-fn unknown_member(set: &str, member: &str, consequence: &str) -> String {
-    format!("resource set {set}: \"{member}\" is not a resource; {consequence}")
+fn unknown_member(member: &str, consequence: &str) -> String {
+    format!("\"{member}\" is not a resource; {consequence}")
 }
 
 /// A score as written, or `default`; `None` (with a problem) when it is not a score.
@@ -288,7 +296,7 @@ fn score(text: Option<&str>, default: Score, id: &str, into: &mut Placement) -> 
         Some(text) => {
             let score = Score::parse(text);
             if score.is_none() {
-                into.problems.push(format!("colocation {id} is ignored: \"{text}\" is not a score"));
+                into.refuse("rsc_colocation", id, format!("ignored: \"{text}\" is not a score"));
             }
             score
         }

@@ -111,10 +111,11 @@ pub fn resolve(facts: &Facts<'_>, names: &Names<'_>, constraint: &config::Locati
                     }
                 }
             }
-            Err(_) => into.problems.push(format!(
-                "location {} is ignored: rsc-pattern \"{pattern}\" is not an extended regular expression",
-                constraint.id
-            )),
+            Err(_) => refuse(
+                constraint,
+                format!("rsc-pattern \"{pattern}\" is not an extended regular expression"),
+                into,
+            ),
         },
         LocationTarget::Sets(sets) => {
             for set in names.expand(sets).iter() {
@@ -145,16 +146,12 @@ fn one(
     let (Some(node), Some(score)) = (&constraint.node, score) else {
         return match constraint.rules.first() {
             Some(rule) => by_rule(facts, constraint, rule, rsc, probe, matched, into),
-            None => into.problems.push(format!(
-                "location {} is ignored: it has neither a node with a score nor a rule",
-                constraint.id
-            )),
+            None => refuse(constraint, "it has neither a node with a score nor a rule", into),
         };
     };
     let Some(node) = facts.find_node(node) else { return };
     let Some(score) = facts.parse_score(score) else {
-        into.problems.push(format!("location {} is ignored: \"{score}\" is not a score", constraint.id));
-        return;
+        return refuse(constraint, format!("\"{score}\" is not a score"), into);
     };
     let Some(role) = location_role(role.or(constraint.role.as_deref()).map(Role::parse)) else {
         return invalid_role(constraint, into);
@@ -172,16 +169,17 @@ fn by_rule(
     matched: Option<&Matched<'_>>,
     into: &mut Placement,
 ) {
-    let Some(role) = location_role(rule.role.map(Some)) else { return invalid_role(constraint, into) };
+    let Some(role) = location_role(rule.role_text.as_deref().map(Role::parse)) else {
+        return invalid_role(constraint, into);
+    };
     let parts: Vec<&str> = matched.map(Matched::parts).unwrap_or_default();
     let attribute = rule.score_attribute.as_deref().map(|name| substitute(name, &parts));
     if attribute.is_none() && rule.score.is_none() {
-        into.problems.push(format!(
-            "location {} is ignored: its rule {} has neither a score nor a score-attribute",
-            constraint.id, rule.id
-        ));
-        return;
+        let message = format!("its rule {} has neither a score nor a score-attribute", rule.id);
+        return refuse(constraint, message, into);
     }
+    // Here the words for the health of nodes count too.
+    let score = rule.score_text.as_deref().and_then(|text| facts.parse_score(text)).unwrap_or_default();
     let it = &facts.rscs[rsc];
     let mut nodes = Vec::new();
     for (node, on) in facts.nodes.iter_enumerated() {
@@ -198,15 +196,16 @@ fn by_rule(
             continue;
         }
         match &attribute {
-            None => nodes.push((node, rule.score.unwrap_or_default())),
+            None => nodes.push((node, score)),
             Some(name) => {
                 let value = facts.located_attribute(rsc, node, name);
                 match value.filter(|value| !value.is_empty()).map(|value| facts.parse_score(value)) {
                     Some(Some(score)) => nodes.push((node, score)),
-                    Some(None) => into.problems.push(format!(
-                        "location {}: attribute {name} of node {} is not a score",
-                        constraint.id, facts.nodes[node].name
-                    )),
+                    Some(None) => into.doubt(
+                        "rsc_location",
+                        &constraint.id,
+                        format!("attribute {name} of node {} is not a score", facts.nodes[node].name),
+                    ),
                     None => {}
                 }
             }
@@ -259,21 +258,23 @@ fn probe_mode(constraint: &config::Location, into: &mut Placement) -> ProbeMode 
     } else if text.eq_ignore_ascii_case("exclusive") {
         ProbeMode::Exclusive
     } else {
-        into.problems.push(format!(
-            "location {}: resource-discovery \"{text}\" is not always, never or exclusive; using always",
-            constraint.id
-        ));
+        into.doubt(
+            "rsc_location",
+            &constraint.id,
+            format!("resource-discovery \"{text}\" is not always, never or exclusive; always is used"),
+        );
         ProbeMode::Always
     }
 }
 
 fn unknown(constraint: &config::Location, name: &str, into: &mut Placement) {
-    into.problems.push(format!(
-        "location {} is ignored: \"{name}\" is not a resource, template or tag",
-        constraint.id
-    ));
+    refuse(constraint, format!("\"{name}\" is not a resource, template or tag"), into);
 }
 
 fn invalid_role(constraint: &config::Location, into: &mut Placement) {
-    into.problems.push(format!("location {} is ignored: a role in it is not a role", constraint.id));
+    refuse(constraint, "a role in it is not a role", into);
+}
+
+fn refuse(constraint: &config::Location, why: impl Into<String>, into: &mut Placement) {
+    into.refuse("rsc_location", &constraint.id, format!("ignored: {}", why.into()));
 }

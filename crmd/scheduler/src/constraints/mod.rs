@@ -7,6 +7,7 @@ pub mod location;
 pub mod sets;
 
 use holdfast_model::config::Constraint;
+use holdfast_model::{Level, Problem};
 
 use crate::facts::{Facts, RscIx};
 use colocation::Colocation;
@@ -34,7 +35,19 @@ pub struct Placement {
     /// Seconds since the epoch when a rule will give another answer.
     pub recheck_by: Option<i64>,
     /// What could not be used, and why.
-    pub problems: Vec<String>,
+    pub problems: Vec<Problem>,
+}
+
+impl Placement {
+    /// Remembers that a constraint or set cannot be used.
+    fn refuse(&mut self, element: &str, id: &str, message: impl Into<String>) {
+        self.problems.push(Problem::new(Level::Error, element, id, message));
+    }
+
+    /// Remembers that a value is not used.
+    fn doubt(&mut self, element: &str, id: &str, message: impl Into<String>) {
+        self.problems.push(Problem::new(Level::Warning, element, id, message));
+    }
 }
 
 /// Resolves locations, colocations and node health.

@@ -77,7 +77,7 @@ impl Facts<'_> {
             && found.count > 0
             && found.last > 0
             && timeout_ms > 0
-            && self.now > found.last + seconds_at_least_one(timeout_ms)
+            && self.now > found.last.saturating_add(seconds_at_least_one(timeout_ms))
         {
             found.count = 0;
         }

@@ -133,7 +133,7 @@ impl Facts<'_> {
         }
         let interval = seconds_at_least_one(u64::from(interval_ms));
         let origin = DateTime::parse(origin, self.now)?.epoch_seconds;
-        let since = (self.now - origin) % interval;
+        let since = self.now.saturating_sub(origin) % interval;
         let delay = if since <= 0 { -since } else { interval - since };
         Some(delay * 1000)
     }

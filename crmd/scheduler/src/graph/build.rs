@@ -9,6 +9,7 @@ use crate::actions::plan::Plan;
 use crate::facts::{Flags, RscIx, RscKind};
 use crate::order::relation::{self as ar, has};
 use crate::schedule::{Considered, ConsideredInput};
+use holdfast_model::{Level, Problem};
 
 /// Builds the graph of a finished plan.
 pub(crate) fn build(plan: &mut Plan<'_>, id: u32) -> TransitionGraph {
@@ -64,8 +65,13 @@ fn drop_circles(plan: &mut Plan<'_>, graph: &mut TransitionGraph) {
             }
         }
         let (first, then) = (plan.full_key(index(wait.first)), plan.full_key(index(wait.then)));
-        plan.problems.push(format!(
-            "Orderings form a circle: {then} does not wait for {first}; remove one of the orderings between them"
+        plan.problems.push(Problem::new(
+            Level::Error,
+            "constraints",
+            "",
+            format!(
+                "orderings form a circle: {then} does not wait for {first}; remove one of the orderings between them"
+            ),
         ));
     }
 }

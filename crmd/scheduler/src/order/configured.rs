@@ -8,7 +8,8 @@ use crate::actions::kinds::{Key, Task};
 use crate::actions::plan::Plan;
 use crate::facts::{Facts, RscIx};
 use holdfast_model::config::{Order, OrderKind, OrderSets, ResourceSet};
-use holdfast_model::{Role, Score, boolean};
+use holdfast_model::score::parse_leading_integer;
+use holdfast_model::{Level, Problem, Role, Score, boolean};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -100,10 +101,11 @@ impl Plan<'_> {
     /// Unpacks a constraint between two names.
     pub(crate) fn order_pair(&mut self, order: &Order) {
         let (Some(first), Some(then)) = (self.meaning(&order.first), self.meaning(&order.then)) else {
-            self.problems.push(format!(
-                "Ignoring constraint '{}' because '{}' or '{}' is not a valid resource or tag",
-                order.id, order.first, order.then
-            ));
+            let message = format!(
+                "ignored: \"{}\" or \"{}\" is not a resource, template or tag",
+                order.first, order.then
+            );
+            self.problems.push(Problem::new(Level::Error, "rsc_order", &order.id, message));
             return;
         };
         if let (Meaning::Resource, Meaning::Resource) = (&first, &then) {
@@ -180,7 +182,7 @@ impl Plan<'_> {
             return 0;
         }
         if let Some(min) = self.rsc(first).meta("clone-min") {
-            return min.trim().parse().unwrap_or(0);
+            return parse_leading_integer(min).and_then(|min| u32::try_from(min).ok()).unwrap_or(0);
         }
         match require_all {
             Some(text) if boolean::parse_bool(text) != Some(true) => 1,
@@ -222,10 +224,10 @@ impl Plan<'_> {
                     Some(Meaning::Resource) => members.push(name.clone()),
                     Some(Meaning::Several(several)) => members.extend(several),
                     None => {
-                        let id = &order.id;
-                        self.problems.push(format!(
-                            "Ignoring resource sets for constraint '{id}' because '{name}' is not a valid resource or tag"
-                        ));
+                        let message = format!(
+                            "\"{name}\" is not a resource, template or tag: its set and those after it are ignored"
+                        );
+                        self.problems.push(Problem::new(Level::Error, "rsc_order", &order.id, message));
                         return Cow::Borrowed(&order.sets);
                     }
                 }

@@ -33,7 +33,7 @@ Examples:
 
 /// Simulate a cluster's response to events
 #[derive(Debug, Parser)]
-#[command(name = "crm_simulate", disable_version_flag = true, disable_help_flag = true, after_help = AFTER)]
+#[command(name = "crm_simulate", disable_version_flag = true, disable_help_flag = true, args_override_self = true, after_help = AFTER)]
 pub(crate) struct Args {
     /// Show this help
     #[arg(short = '?', long, visible_alias = "help-all", action = ArgAction::Help)]

@@ -4,7 +4,7 @@
 use super::cli::Args;
 use super::{CANNOT_CREATE, Stop};
 use crate::cib_source::CibSource;
-use holdfast_model::Cib;
+use holdfast_model::{Cib, Problem};
 use holdfast_store::Refusal;
 use holdfast_xml::{Document, Limits};
 use std::io::Read;
@@ -18,11 +18,13 @@ pub(crate) struct Input {
     pub document: Document,
     pub cib: Cib,
     pub warnings: Vec<String>,
+    /// What the reader could not use.
+    pub problems: Vec<Problem>,
 }
 
-/// Reads what the arguments name; without any, standard input.
+/// Reads what the arguments name; without any, the cluster.
 pub(crate) fn read(args: &Args) -> Result<Input, Stop> {
-    if args.live_check {
+    if args.live_check || (args.xml_file.is_none() && !args.xml_pipe) {
         return settle(live()?, "the cluster");
     }
     match args.xml_file.as_deref().filter(|_| !args.xml_pipe) {
@@ -96,8 +98,8 @@ fn settle(mut document: Document, from: &str) -> Result<Input, Stop> {
             return Err(Stop::new(CONFIG, format!("cannot use the configuration from {from}: {refusal}")));
         }
     }
-    let (cib, _) = holdfast_model::read::cib(&document);
-    Ok(Input { document, cib, warnings })
+    let (cib, problems) = holdfast_model::read::cib(&document);
+    Ok(Input { document, cib, warnings, problems })
 }
 
 /// Writes a cluster to a file.

@@ -219,9 +219,14 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
         .iter()
         .map(|text| Failure::parse(text).map_err(|message| Stop::new(USAGE, message)))
         .collect::<Result<Vec<Failure>, Stop>>()?;
-    let Input { mut document, mut cib, warnings } = input::read(args)?;
+    let Input { mut document, mut cib, warnings, problems } = input::read(args)?;
     for warning in warnings {
         output.error(warning);
+    }
+    if args.verbose > 0 {
+        for problem in problems {
+            output.error(problem.to_string());
+        }
     }
     let sanitized = !args.live_check;
     let time = Clock::new(args.set_datetime.as_deref(), &cib)?;
@@ -260,6 +265,12 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
             considered: args.save_dotfile.is_some(),
         };
         let plan = schedule_facts(&now, settings);
+        for problem in &plan.problems {
+            // A circle of orderings changes what is done; all else the listing shows, or nobody asked.
+            if args.verbose > 0 || problem.element == "constraints" {
+                output.error(problem.clone().located(&document).to_string());
+            }
+        }
         if args.show_scores || args.show_utilization {
             output.show(&Part::Scores(&plan));
         }

@@ -136,6 +136,23 @@ fn result_documents() {
 }
 
 #[test]
+fn what_cannot_be_used_is_named_with_its_line() {
+    let scratch = Scratch::new();
+    let check = |constraints: &str, arguments: &str, expected: (i32, &str)| {
+        std::fs::write(scratch.0.join("odd.xml"), CIB.replace("<constraints/>", constraints)).unwrap();
+        let (status, text) = scratch.run(&format!("-x %/odd.xml -R --output-as=xml {arguments}"));
+        assert_eq!(status, expected.0, "{text}");
+        assert!(text.replace("&quot;", "\"").contains(expected.1), "{text}");
+    };
+    let unknown =
+        "<constraints><rsc_location id=\"l\" rsc=\"db\" node=\"one\" score=\"many\"/></constraints>";
+    check(unknown, "", (78, "line 14: <rsc_location id=\"l\">: "));
+    let tag =
+        "<constraints><rsc_location id=\"l\" rsc-pattern=\"(\" node=\"one\" score=\"1\"/></constraints>";
+    check(tag, "-V", (0, "line 14: <rsc_location id=\"l\">: ignored: rsc-pattern"));
+}
+
+#[test]
 fn mistakes() {
     let check =
         |arguments: &str, status: i32| assert_eq!(Scratch::new().run(arguments).0, status, "{arguments}");

@@ -6,32 +6,7 @@ use super::Findings;
 
 pub(super) fn find(document: &Document, findings: &mut Findings) {
     let Some(configuration) = document.root().child("configuration") else { return };
-    promotable(configuration, findings);
     fencing(configuration, findings);
-}
-
-/// Only agents that know promotion can be promoted.
-fn promotable(configuration: Element<'_>, findings: &mut Findings) {
-    for clone in configuration.descendants().filter(|element| element.name() == "clone") {
-        let promotable = meta(clone, "promotable").is_some_and(is_true);
-        if !promotable {
-            continue;
-        }
-        let members = clone.children().filter(|child| child.name() == "primitive");
-        for primitive in members {
-            let class = primitive.attr("class").unwrap_or("");
-            if matches!(class, "systemd" | "lsb" | "service" | "heartbeat" | "stonith") {
-                let id = primitive.id().unwrap_or("");
-                findings.error(format!(
-                    "Resource {id}:0 is of type {class} and therefore cannot be used as a promotable clone resource"
-                ));
-                findings.error(format!(
-                    "Ignoring <clone> resource '{}' because configuration is invalid",
-                    clone.id().unwrap_or("")
-                ));
-            }
-        }
-    }
 }
 
 /// With fencing on, a fence device (or a watchdog) is needed, else nothing starts.
@@ -61,14 +36,6 @@ fn fencing(configuration: Element<'_>, findings: &mut Findings) {
              integrity.",
         );
     }
-}
-
-fn meta<'a>(element: Element<'a>, name: &str) -> Option<&'a str> {
-    element
-        .children_named("meta_attributes")
-        .flat_map(|set| set.children_named("nvpair"))
-        .find(|pair| pair.attr("name") == Some(name))
-        .and_then(|pair| pair.attr("value"))
 }
 
 fn is_true(value: &str) -> bool {

@@ -1,10 +1,16 @@
 //! `crm_verify`: is a configuration well-formed, valid, and free of common mistakes?
 
 mod mistakes;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
-use holdfast_model::{Level, read};
+use holdfast_model::config::Cib;
+use holdfast_model::status::Status;
+use holdfast_model::{Level, Problem, read};
+use holdfast_scheduler::facts;
+use holdfast_scheduler::schedule::{Settings, schedule_facts};
 use holdfast_store::schema;
 use holdfast_store::validate::{self, Severity};
 use holdfast_xml::Document;
@@ -93,17 +99,50 @@ pub fn check(document: &Document) -> Findings {
         findings.error(format!("The cluster will NOT be able to use this configuration: {refusal}"));
         return findings;
     }
-    let (_, problems) = read::cib(&upgraded);
-    for problem in problems {
+    let (mut cib, problems) = read::cib(&upgraded);
+    // Only the configuration is judged: what happened to nodes is no mistake.
+    cib.status = Status::default();
+    let used = scheduled(&cib);
+    for problem in problems.into_iter().chain(used) {
+        let problem = problem.located(&upgraded);
         let place = match (problem.id.is_empty(), problem.line) {
             (false, 0) => format!("<{} id=\"{}\">: ", problem.element, problem.id),
             (false, line) => format!("line {line}: <{} id=\"{}\">: ", problem.element, problem.id),
             (true, _) => format!("<{}>: ", problem.element),
         };
-        findings.lines.push((problem.level, format!("{place}{}", problem.message)));
+        let line = (problem.level, format!("{place}{}", problem.message));
+        if !findings.lines.contains(&line) {
+            findings.lines.push(line);
+        }
     }
     mistakes::find(&upgraded, &mut findings);
     findings
+}
+
+/// What the scheduler cannot use. It is run, because some parts are looked at only when they are needed.
+fn scheduled(cib: &Cib) -> Vec<Problem> {
+    let now = crate::crm_mon::local_time::now();
+    let plan = || {
+        let facts = facts::unpack(cib, cib.header.execution_date.unwrap_or(now));
+        schedule_facts(&facts, Settings::default()).problems
+    };
+    // Requirements travel along chains of orderings, as in the simulator.
+    let problems = std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new().stack_size(512 << 20).spawn_scoped(scope, plan);
+        worker.map(std::thread::ScopedJoinHandle::join)
+    });
+    match problems {
+        Ok(Ok(mut problems)) => {
+            // Said below in the words that other tools look for.
+            problems.retain(|problem| problem.id != "fencing-enabled");
+            problems
+        }
+        Ok(Err(_)) => vec![Problem::new(Level::Error, "configuration", "", "the scheduler failed on it")],
+        Err(error) => {
+            let message = format!("it could not be tried out: {error}");
+            vec![Problem::new(Level::Error, "configuration", "", message)]
+        }
+    }
 }
 
 fn crm_verify(parsed: &Parsed, output: &mut Output) -> Result<i32, Failure> {

@@ -10,8 +10,8 @@ use super::resources::scan_min_zero;
 use super::template::Template;
 use crate::facts::types::{CloneData, Flags, GroupData, RscIx, RscKind};
 
-/// More instances than this are a mistake, and would only cost time and memory.
-const MAX_INSTANCES: usize = 4096;
+/// More instances than this, and than there are nodes, are a mistake, and would only cost time and memory.
+const MAX_INSTANCES: usize = 1024;
 
 impl Unpack<'_> {
     pub(super) fn unpack_group(&mut self, rsc: RscIx, template: &Template, number: Option<usize>) -> bool {
@@ -58,10 +58,11 @@ impl Unpack<'_> {
             self.problem(Level::Error, "clone", &id, message);
             data.node_max = 1;
         }
-        if data.max > MAX_INSTANCES {
-            let message = format!("clone-max {} is too large; {MAX_INSTANCES} is used", data.max);
+        let most = MAX_INSTANCES.max(self.facts.nodes.len());
+        if data.max > most {
+            let message = format!("clone-max {} is too large; {most} is used", data.max);
             self.problem(Level::Error, "clone", &id, message);
-            data.max = MAX_INSTANCES;
+            data.max = most;
         }
         let Some(child) = template.children.first() else {
             self.problem(Level::Error, "clone", &id, "ignored: there is nothing to clone");

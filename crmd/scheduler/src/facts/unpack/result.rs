@@ -179,7 +179,7 @@ impl Unpack<'_> {
                 self.facts.rscs[entry.rsc].failure_timeout_ms = 0;
             }
             unexpired = found.count;
-            let again = found.last + timeout + 1;
+            let again = found.last.saturating_add(timeout).saturating_add(1);
             if unexpired != 0 && self.facts.now < again {
                 self.facts.note_recheck(again);
             }
