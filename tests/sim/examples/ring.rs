@@ -1,20 +1,52 @@
 //! Runs ring simulations: `cargo run -p holdfast-sim --profile sim --example ring -- FIRST COUNT [WORKERS]`.
-//! Prints every violation with its seed, and at the end how often each kind of fault struck.
+//! Prints every violation with its seed and its schedule cut down to what it needs (to be added to
+//! `tests/sim/data/ring-regressions.txt`), and at the end how often each kind of fault struck.
+//! `-- play FILE [verbose]` plays the schedules of a file, `-- show SEED` prints the schedule of a seed.
 
-use holdfast_sim::ring::run::{Total, run};
+use holdfast_sim::ring::run::{Report, Total, draw, play, run};
+use holdfast_sim::ring::schedule::{Schedule, parse};
+use holdfast_sim::ring::shrink::shrink;
 
-fn main() {
-    let mut numbers = std::env::args().skip(1).filter_map(|a| a.parse::<u64>().ok());
-    let (first, count) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(1_000));
-    let workers = numbers.next().unwrap_or(1).max(1);
+/// Runs that cutting down one schedule may take.
+const SHRINKING: u32 = 3_000;
+
+fn kind(report: &Report) -> Option<&str> {
+    report.violations.first()?.split_once(" s: ")?.1.split_once(':').map(|(word, _)| word)
+}
+
+fn explain(report: &Report) {
+    for violation in &report.violations {
+        println!("seed {}: {violation}", report.seed);
+    }
+    let word = kind(report).map(str::to_owned);
+    let fails = |s: &Schedule| kind(&play(s, |_| {})) == word.as_deref();
+    let shrunk = shrink(&draw(report.seed), SHRINKING, fails);
+    println!("# seed {}, {}, {} runs", report.seed, report.violations[0], shrunk.runs);
+    println!("{}", shrunk.schedule);
+}
+
+fn play_file(path: &str, verbose: bool) -> i32 {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let schedules = parse(&text).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let mut failed = 0;
+    for schedule in &schedules {
+        let report = play(schedule, |world| world.verbose = verbose);
+        report.violations.iter().for_each(|v| println!("seed {}: {v}", report.seed));
+        failed += i32::from(!report.violations.is_empty());
+    }
+    println!("{} schedules, {failed} failed", schedules.len());
+    i32::from(failed > 0)
+}
+
+fn soak(first: u64, count: u64, workers: u64) -> i32 {
     let started = std::time::Instant::now();
     let parts: Vec<Total> = std::thread::scope(|scope| {
         let work = |worker: u64| {
             let mut total = Total::default();
             for seed in (first..first + count).filter(|s| s % workers == worker) {
                 let report = run(seed);
-                for violation in &report.violations {
-                    println!("seed {seed}: {violation}");
+                if !report.violations.is_empty() {
+                    explain(&report);
                 }
                 total.add(report);
             }
@@ -24,27 +56,38 @@ fn main() {
         threads.into_iter().filter_map(|t| t.join().ok()).collect()
     });
     let mut all = Total::default();
-    for part in parts {
-        all.runs += part.runs;
-        all.deliveries += part.deliveries;
-        all.views += part.views;
-        all.datagrams += part.datagrams;
-        all.failed.extend(part.failed);
-        part.faults.iter().for_each(|(k, n)| *all.faults.entry(*k).or_default() += n);
-        part.weather.iter().for_each(|(k, n)| *all.weather.entry(k).or_default() += n);
-    }
+    parts.into_iter().for_each(|part| all.merge(part));
     println!("faults: {:?}", all.faults);
     println!("datagrams touched: {:?}", all.weather);
     println!(
-        "{} runs, {} failed, {} messages delivered, {} views, {} datagrams, {:.1} s",
+        "{} runs, {} failed, {} messages delivered, {} views, {} datagrams, longest healing {} (seed {}), {:.1} s",
         all.runs,
         all.failed.len(),
         all.deliveries,
         all.views,
         all.datagrams,
+        all.healing.0,
+        all.healing.1,
         started.elapsed().as_secs_f64(),
     );
     let seeds: Vec<u64> = all.failed.iter().map(|r| r.seed).collect();
     println!("failed seeds: {:?}", &seeds[..seeds.len().min(40)]);
-    std::process::exit(i32::from(!all.failed.is_empty()));
+    i32::from(!all.failed.is_empty() || all.runs != count)
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let number = |n: usize, default| words.get(n).and_then(|w| w.parse::<u64>().ok()).unwrap_or(default);
+    let code = match words.first().map(String::as_str) {
+        Some("play") => match words.get(1) {
+            Some(path) => play_file(path, words.get(2).is_some()),
+            None => panic!("play needs a file"),
+        },
+        Some("show") => {
+            println!("{}", draw(number(1, 0)));
+            0
+        }
+        _ => soak(number(0, 0), number(1, 1_000), number(2, 1).max(1)),
+    };
+    std::process::exit(code);
 }

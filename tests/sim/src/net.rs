@@ -18,6 +18,8 @@ pub enum Weather {
     Loss(u64),
     /// Starting at this many in a million, all are lost for a while.
     Burst(u64, Span),
+    /// This many in a million tokens are lost, when they can be told from other datagrams (sent in clear).
+    TokenLoss(u64),
     /// All take this much longer.
     Delay(Span),
     /// Each takes up to this much longer.
@@ -46,6 +48,7 @@ impl Weather {
         match self {
             Self::Loss(_) => "loss",
             Self::Burst(..) => "burst",
+            Self::TokenLoss(_) => "token loss",
             Self::Delay(_) => "delay",
             Self::Jitter(_) => "jitter",
             Self::Reorder(..) => "reorder",
@@ -58,6 +61,46 @@ impl Weather {
             Self::Mtu(_) => "mtu",
         }
     }
+
+    /// Its name as one word, and its two numbers.
+    pub fn parts(self) -> (String, u64, u64) {
+        let (a, b) = match self {
+            Self::Loss(a) | Self::TokenLoss(a) | Self::Duplicate(a) | Self::Corrupt(a) | Self::Truncate(a) => {
+                (a, 0)
+            }
+            Self::Burst(a, b) | Self::Reorder(a, b) | Self::Replay(a, b) | Self::Slow(a, b) => (a, b.0),
+            Self::Delay(a) | Self::Jitter(a) => (a.0, 0),
+            Self::Cut => (0, 0),
+            Self::Mtu(a) => (a as u64, 0),
+        };
+        (self.name().replace(' ', "-"), a, b)
+    }
+
+    /// From its name as one word and its two numbers.
+    pub fn from_parts(name: &str, a: u64, b: u64) -> Option<Self> {
+        Some(match name {
+            "loss" => Self::Loss(a),
+            "burst" => Self::Burst(a, Span(b)),
+            "token-loss" => Self::TokenLoss(a),
+            "delay" => Self::Delay(Span(a)),
+            "jitter" => Self::Jitter(Span(a)),
+            "reorder" => Self::Reorder(a, Span(b)),
+            "duplicate" => Self::Duplicate(a),
+            "corrupt" => Self::Corrupt(a),
+            "truncate" => Self::Truncate(a),
+            "replay" => Self::Replay(a, Span(b)),
+            "cut" => Self::Cut,
+            "slow-link" => Self::Slow(a, Span(b)),
+            "mtu" => Self::Mtu(usize::try_from(a).ok()?),
+            _ => return None,
+        })
+    }
+}
+
+/// Whether a datagram is a token of the ring, as far as an onlooker can tell.
+fn is_token(bytes: &[u8]) -> bool {
+    // Header of 24 bytes with the kind `clear` in its third byte, then the body with its kind.
+    bytes.get(2) == Some(&3) && bytes.get(24) == Some(&2)
 }
 
 /// Where a weather holds; `None` = everywhere.
@@ -185,6 +228,10 @@ impl Net {
                         self.bursts.insert(key, now + Span(self.chance.below(longest.0)));
                     }
                 }
+                Weather::TokenLoss(ppm) if is_token(&bytes) && self.chance.hits(ppm) => {
+                    self.count(weather);
+                    return Vec::new();
+                }
                 Weather::Cut => {
                     self.count(weather);
                     return Vec::new();
@@ -232,6 +279,7 @@ impl Net {
                     at = at.max(*busy);
                 }
                 Weather::Loss(_)
+                | Weather::TokenLoss(_)
                 | Weather::Mtu(_)
                 | Weather::Reorder(..)
                 | Weather::Duplicate(_)

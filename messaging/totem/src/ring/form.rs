@@ -59,8 +59,14 @@ impl Ring {
     /// What this node brings into a new ring. From now on its old ring is frozen.
     pub(super) fn own_slot(&self) -> Slot {
         let order = &self.order;
-        let goodbyes = self.peers.iter().filter(|p| order.has(p.id));
-        let goodbyes = goodbyes.filter(|p| p.session.as_ref().is_some_and(|s| s.goodbye && s.clean));
+        // Only the incarnation that was a member: a later one may go without having looked after what ran before.
+        let said_goodbye = |p: &&crate::peer::Peer| {
+            p.session.as_ref().is_some_and(|s| {
+                let seat = Seat { node: p.id, incarnation: s.incarnation };
+                s.goodbye && s.clean && order.seats.contains(&seat)
+            })
+        };
+        let goodbyes = self.peers.iter().filter(said_goodbye);
         Slot {
             seat: Seat { node: self.me, incarnation: self.incarnation },
             old_ring: order.ring,

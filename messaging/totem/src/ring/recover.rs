@@ -239,12 +239,10 @@ impl Ring {
                 self.order.obligations.push(*node);
             }
         }
-        let goodbyes: Vec<NodeId> = {
-            let mut all: Vec<NodeId> = slots.iter().flat_map(|s| s.goodbyes.iter().copied()).collect();
-            all.sort_unstable();
-            all.dedup();
-            all
-        };
+        // Members of other rings may speak of other incarnations.
+        let told: Vec<NodeId> = slots.iter().filter(companion).flat_map(|s| s.goodbyes.clone()).collect();
+        let left_cleanly: Vec<NodeId> =
+            self.order.ids().filter(|id| told.contains(id) && !companions.contains(id)).collect();
         let before = self.view.take();
         if self.order.ring.seq != 0 {
             let mut out = Vec::new();
@@ -263,7 +261,7 @@ impl Ring {
                 members,
                 joined: Vec::new(),
                 left,
-                left_cleanly: goodbyes.clone(),
+                left_cleanly: left_cleanly.clone(),
                 quorum: self.quorum.status().clone(),
             }));
             let mut out = Vec::new();
@@ -281,6 +279,7 @@ impl Ring {
         self.version += 1;
         let ballots: Vec<(NodeId, RingId, quorum::Ballot)> =
             slots.iter().map(|s| (s.seat.node, s.old_ring, s.ballot.clone())).collect();
+        let goodbyes: Vec<NodeId> = slots.iter().flat_map(|s| s.goodbyes.iter().copied()).collect();
         let status = self.quorum.form(self.now.mono, &ballots, &goodbyes);
         let stayed = |id: &NodeId| companions.contains(id) && old_ids.contains(id);
         let members = slots.iter().map(|s| Member {
@@ -296,7 +295,7 @@ impl Ring {
             members: members.collect(),
             joined: self.order.ids().filter(|id| !stayed(id)).collect(),
             left: old_ids.iter().copied().filter(|id| !companions.contains(id)).collect(),
-            left_cleanly: goodbyes.iter().copied().filter(|id| old_ids.contains(id)).collect(),
+            left_cleanly: if old_ids.is_empty() { Vec::new() } else { left_cleanly },
             quorum: status,
         };
         self.log(Event::Formed { ring: self.order.ring, members: self.order.ids().collect() });

@@ -29,21 +29,51 @@ pub enum Bug {
     Garble,
     /// One host does not come back although all is well.
     Stuck,
+    /// A message is shown as sent by somebody else.
+    Impostor,
+    /// Safe messages come as agreed ones.
+    Downgrade,
+    /// Some safe messages of others are left out.
+    Forgetful,
+    /// A transitional view lacks a companion.
+    Lonely,
+    /// Whoever is gone is said to have left on purpose.
+    Polite,
+    /// The list of those who left is empty.
+    Mute,
+    /// The vote is never given.
+    Meek,
 }
 
-/// All bugs, and a word of the violation that has to be found.
-pub const BUGS: [(Bug, &str); 10] = [
+/// All bugs, and the beginning of the violation that has to be found.
+pub const BUGS: [(Bug, &str); 21] = [
     (Bug::Swap, "order"),
+    (Bug::Swap, "total order"),
     (Bug::Twice, "duplicate"),
+    (Bug::Twice, "sender order"),
     (Bug::Skip, "gap"),
+    (Bug::Skip, "causal"),
     (Bug::Deaf, "self delivery"),
     (Bug::LastWords, "virtual synchrony"),
     (Bug::Unsafe, "safe delivery"),
+    (Bug::Unsafe, "same end"),
+    (Bug::Forgetful, "safe delivery"),
     (Bug::Greedy, "quorum"),
-    (Bug::Blind, "two contents"),
+    (Bug::Blind, "view"),
     (Bug::Garble, "integrity"),
+    (Bug::Impostor, "integrity"),
+    (Bug::Downgrade, "integrity"),
     (Bug::Stuck, "progress"),
+    (Bug::Meek, "progress"),
+    (Bug::Lonely, "view"),
+    (Bug::Polite, "clean leave"),
+    (Bug::Mute, "view"),
 ];
+
+/// Whether a violation begins with these words (after its time).
+pub fn names(violation: &str, word: &str) -> bool {
+    violation.split_once(" s: ").is_some_and(|(_, text)| text.starts_with(&format!("{word}:")))
+}
 
 /// Plants one bug.
 #[derive(Debug)]
@@ -87,7 +117,9 @@ impl Sabotage {
                 out.push(Output::View(self.view(host, view)));
                 out
             }
-            Output::Quorum(status) if self.bug != Bug::Greedy => vec![Output::Quorum(status.clone())],
+            Output::Quorum(status) if !matches!(self.bug, Bug::Greedy | Bug::Meek) => {
+                vec![Output::Quorum(status.clone())]
+            }
             _ => Vec::new(),
         }
     }
@@ -124,6 +156,9 @@ impl Sabotage {
                 }
                 vec![Message { payload: Bytes::from(bytes), ..message.clone() }]
             }
+            Bug::Impostor if rare => vec![Message { sender: NodeId(message.sender.0 + 1), ..message.clone() }],
+            Bug::Downgrade => vec![Message { guarantee: Guarantee::Agreed, ..message.clone() }],
+            Bug::Forgetful if rare && !own && message.guarantee == Guarantee::Safe => Vec::new(),
             Bug::Twice
             | Bug::Skip
             | Bug::Deaf
@@ -131,7 +166,13 @@ impl Sabotage {
             | Bug::Garble
             | Bug::Greedy
             | Bug::Blind
-            | Bug::Stuck => whole,
+            | Bug::Stuck
+            | Bug::Impostor
+            | Bug::Forgetful
+            | Bug::Lonely
+            | Bug::Polite
+            | Bug::Mute
+            | Bug::Meek => whole,
         }
     }
 
@@ -139,6 +180,12 @@ impl Sabotage {
         let mut view = view.clone();
         match self.bug {
             Bug::Greedy => view.quorum.quorate = true,
+            Bug::Meek => view.quorum.quorate = false,
+            Bug::Lonely if host == 0 && view.kind == ViewKind::Transitional && view.members.len() > 1 => {
+                view.members.pop();
+            }
+            Bug::Polite if host == 0 => view.left_cleanly.clone_from(&view.left),
+            Bug::Mute if host == 0 => view.left.clear(),
             Bug::Blind if host == 0 && view.kind == ViewKind::Regular && view.members.len() > 1 => {
                 view.members.pop();
             }

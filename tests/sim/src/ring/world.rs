@@ -5,8 +5,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 
-use holdfast_totem::config::{LinkAddress, MemberConfig, Sealing};
-use holdfast_totem::io::Refusal;
+use holdfast_totem::config::{LinkAddress, LinkMode, MemberConfig, Sealing};
+use holdfast_totem::io::{LeaveReason, Refusal};
+use holdfast_totem::quorum::TieBreaker;
 use holdfast_totem::time::{Instant, Now, Span, Wall};
 use holdfast_totem::{
     Bytes, Config, Guarantee, Identity, Input, Key, NodeId, Output, PersistedRing, Ring, Ticket,
@@ -14,11 +15,26 @@ use holdfast_totem::{
 
 use crate::chance::Chance;
 use crate::net::{Host, Net, address, locate};
-use crate::ring::checker::{Checker, Tag};
+use crate::ring::checker::Checker;
 use crate::ring::sabotage::Sabotage;
+use crate::ring::tag::Tag;
+
+/// Who may act.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Vote {
+    /// More than half.
+    #[default]
+    Majority,
+    /// `wait_for_all`.
+    WaitForAll,
+    /// `last_man_standing` with a window of 2 s, and `wait_for_all`, without which it is not safe.
+    LastManStanding,
+    /// `auto_tie_breaker` with the lowest node, and `wait_for_all`, which an odd number of nodes needs.
+    TieBreaker,
+}
 
 /// What a world is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Number of hosts.
     pub hosts: usize,
@@ -30,12 +46,39 @@ pub struct Settings {
     pub sealing: Sealing,
     /// Numbers of each ring start here, and a ring ends there.
     pub sequence: Option<(u64, u64)>,
+    /// How several links are used.
+    pub mode: LinkMode,
+    /// Who may act.
+    pub vote: Vote,
+    /// `window_size`, with a third of it as `max_messages`; 0 = the defaults.
+    pub window: u32,
+    /// The ring wants to hear from the program above it.
+    pub progress: bool,
+}
+
+impl Settings {
+    /// So many hosts on one sealed link, with a token of a second and defaults for the rest.
+    pub fn plain(hosts: usize) -> Self {
+        Self {
+            hosts,
+            links: 1,
+            token: Span::millis(1_000),
+            sealing: Sealing::Sealed,
+            sequence: None,
+            mode: LinkMode::default(),
+            vote: Vote::default(),
+            window: 0,
+            progress: false,
+        }
+    }
 }
 
 /// Something that will happen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Packet { to: Host, link: u8, from: SocketAddr, bytes: Vec<u8> },
+    /// A packet that waited in the buffer of a slow host, read in this run of its daemon.
+    Read { to: Host, life: u32, link: u8, from: SocketAddr, bytes: Vec<u8> },
     Wake { host: Host },
     Persisted { host: Host, life: u32, ticket: u64, ring_seq: u64, votes: u32 },
 }
@@ -59,10 +102,24 @@ pub struct Machine {
     pub wall: i64,
     /// A clone: uses the node id of this host, and nobody checks what it sees.
     pub claims: Option<Host>,
+    /// Needs so long for each datagram, until then.
+    pub busy: Option<(Span, Instant)>,
+    /// The program above shows no sign of progress until then.
+    pub hangs_until: Instant,
+    /// Dies after so many more datagrams, and may be started again after a while.
+    pub torn: Option<(u32, Span)>,
+    /// A new key file that a paused daemon has not been told of.
+    rekey: bool,
+    /// The key file.
+    pub key: Key,
+    reads_until: Instant,
     inbox: Vec<(u8, SocketAddr, Vec<u8>)>,
     woken_at: Option<Instant>,
     said: u64,
 }
+
+/// What a socket buffer holds.
+const BUFFER: usize = 500;
 
 /// All hosts, the network and the clock.
 #[derive(Debug)]
@@ -87,8 +144,8 @@ pub struct World {
     pub sabotage: Option<Sabotage>,
     /// Everything but deliveries that rings have put out, when it is kept.
     pub seen: Option<Vec<(Instant, Host, Output)>>,
-    /// The key of daemons that start.
-    pub key: Key,
+    /// Daemons that ended by themselves, and how long they stay away.
+    pub died: Vec<(Host, Span)>,
     events: BinaryHeap<Reverse<(Instant, u64, Event)>>,
     order: u64,
     config: Config,
@@ -112,8 +169,27 @@ pub fn config(settings: &Settings) -> Config {
     let members = (0..settings.hosts).map(member).collect();
     let mut config = Config::new("sim", settings.token, members);
     config.sealing = settings.sealing;
-    config.require_progress = false;
+    config.link_mode = settings.mode;
+    config.require_progress = settings.progress;
+    if settings.window > 0 {
+        config.timing.window_size = settings.window;
+        config.timing.max_messages = settings.window.div_ceil(3);
+    }
+    config.quorum.wait_for_all = (settings.vote != Vote::Majority).then_some(true);
+    match settings.vote {
+        Vote::Majority | Vote::WaitForAll => {}
+        Vote::LastManStanding => {
+            config.quorum.last_man_standing = true;
+            config.quorum.last_man_standing_window = Span::secs(2);
+        }
+        Vote::TieBreaker => config.quorum.auto_tie_breaker = Some(TieBreaker::Lowest),
+    }
     config
+}
+
+/// The first key of every host, or the second.
+pub fn key(second: bool) -> Key {
+    Key::new(&[if second { 7 } else { 42 }; 256]).expect("256 bytes are a key")
 }
 
 impl World {
@@ -128,21 +204,29 @@ impl World {
             leaving: false,
             wall: 0,
             claims: None,
+            busy: None,
+            hangs_until: Instant(0),
+            torn: None,
+            rekey: false,
+            key: key(false),
+            reads_until: Instant(0),
             inbox: Vec::new(),
             woken_at: None,
             said: 0,
         };
+        let mut checker = Checker::new(settings.hosts, settings.token);
+        checker.overlapping = settings.vote != Vote::LastManStanding;
         Self {
             now: Instant(1_000_000),
             net: Net::new(seed ^ 0x6e65_7477, Span::micros(80), Span::micros(120)),
             machines: (0..settings.hosts).map(machine).collect(),
-            checker: Checker::new(settings.hosts, settings.token),
+            checker,
             chance: Chance::new(seed),
             datagrams: 0,
             verbose: false,
             sabotage: None,
             seen: None,
-            key: Key::new(&[42; 128]).expect("128 bytes are a key"),
+            died: Vec::new(),
             events: BinaryHeap::new(),
             order: 0,
             config: config(&settings),
@@ -194,7 +278,7 @@ impl World {
             boot_id: id,
             machine_id: id,
         };
-        let key = self.key.clone();
+        let key = self.machines[host].key.clone();
         let now = self.clock(host);
         let seed = self.chance.draw();
         let machine = &mut self.machines[host];
@@ -205,6 +289,8 @@ impl World {
         machine.life += 1;
         machine.leaving = false;
         machine.paused = None;
+        machine.torn = None;
+        machine.rekey = false;
         machine.inbox.clear();
         machine.said = 0;
         machine.woken_at = None;
@@ -232,10 +318,30 @@ impl World {
         }
     }
 
+    /// Lets a daemon die after so many more datagrams, and come back after a while.
+    pub fn tear(&mut self, host: Host, sends: u32, back: Span) {
+        if self.machines[host].ring.is_some() {
+            self.machines[host].torn = Some((sends, back));
+        }
+    }
+
+    /// Replaces the key file of a host; its daemon is told when it runs.
+    pub fn rekey(&mut self, host: Host) {
+        let key = key(true);
+        let machine = &mut self.machines[host];
+        machine.key = key.clone();
+        if machine.paused.is_some() {
+            machine.rekey = true;
+        } else {
+            self.input(host, Input::Rekey(key));
+        }
+    }
+
     /// Asks a daemon to leave.
     pub fn leave(&mut self, host: Host) {
         if self.machines[host].paused.is_none() && self.machines[host].ring.is_some() {
             self.machines[host].leaving = true;
+            self.checker.leaving(host);
             self.input(host, Input::Leave);
         }
     }
@@ -266,7 +372,7 @@ impl World {
 
     fn drain(&mut self, host: Host) {
         let life = self.machines[host].life;
-        let mut left = false;
+        let mut left = None;
         loop {
             let Some(ring) = &mut self.machines[host].ring else { return };
             let Some(output) = ring.poll() else { break };
@@ -279,6 +385,14 @@ impl World {
                     let from = address(host, link);
                     for bytes in send.datagrams() {
                         self.datagrams += 1;
+                        if let Some((left, back)) = &mut self.machines[host].torn {
+                            if *left == 0 {
+                                let back = *back;
+                                self.crash(host);
+                                return self.died.push((host, back));
+                            }
+                            *left -= 1;
+                        }
                         for (at, bytes) in self.net.carry(self.now, host, to, link, bytes) {
                             self.push(at, Event::Packet { to, link, from, bytes });
                         }
@@ -302,7 +416,9 @@ impl World {
                     if self.verbose {
                         self.print(host, &output);
                     }
-                    left |= matches!(output, Output::Left(_));
+                    if let Output::Left(why) = &output {
+                        left = Some(*why == LeaveReason::Asked);
+                    }
                     let clone = self.machines[host].claims.is_some();
                     match self.sabotage.take() {
                         _ if clone => {}
@@ -322,9 +438,12 @@ impl World {
                 }
             }
         }
-        if left {
+        if let Some(asked) = left {
             self.machines[host].ring = None;
             self.checker.crashed(host, self.now);
+            if !asked {
+                self.died.push((host, Span::millis(500)));
+            }
             return;
         }
         self.arm(host);
@@ -376,6 +495,10 @@ impl World {
             for (link, from, mut bytes) in std::mem::take(&mut self.machines[host].inbox) {
                 self.input(host, Input::Datagram { link, from, bytes: &mut bytes });
             }
+            if std::mem::take(&mut self.machines[host].rekey) {
+                let key = self.machines[host].key.clone();
+                self.input(host, Input::Rekey(key));
+            }
         }
         let now = self.clock(host).mono;
         let due = self.machines[host].ring.as_ref().and_then(Ring::deadline);
@@ -406,10 +529,30 @@ impl World {
                         continue;
                     }
                     if machine.paused.is_some() {
-                        // What a socket buffer holds.
-                        if machine.inbox.len() < 500 {
+                        if machine.inbox.len() < BUFFER {
                             machine.inbox.push((link, from, bytes));
                         }
+                        continue;
+                    }
+                    let busy = machine.busy.filter(|(_, until)| *until > self.now);
+                    if let Some((each, _)) = busy {
+                        let at = machine.reads_until.max(self.now) + each;
+                        if at.since(self.now) <= each.times(BUFFER as u64) {
+                            machine.reads_until = at;
+                            let life = machine.life;
+                            self.push(at, Event::Read { to, life, link, from, bytes });
+                        }
+                        continue;
+                    }
+                    self.input(to, Input::Datagram { link, from, bytes: &mut bytes });
+                }
+                Event::Read { to, life, link, from, mut bytes } => {
+                    let machine = &mut self.machines[to];
+                    if machine.life != life || machine.ring.is_none() {
+                        continue;
+                    }
+                    if machine.paused.is_some() {
+                        machine.inbox.push((link, from, bytes));
                         continue;
                     }
                     self.input(to, Input::Datagram { link, from, bytes: &mut bytes });
