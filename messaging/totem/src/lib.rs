@@ -5,6 +5,8 @@
 
 pub mod bytes;
 pub mod config;
+#[doc(hidden)]
+pub mod doors;
 pub mod id;
 pub mod io;
 pub mod log;

@@ -65,9 +65,11 @@ impl Weather {
     /// Its name as one word, and its two numbers.
     pub fn parts(self) -> (String, u64, u64) {
         let (a, b) = match self {
-            Self::Loss(a) | Self::TokenLoss(a) | Self::Duplicate(a) | Self::Corrupt(a) | Self::Truncate(a) => {
-                (a, 0)
-            }
+            Self::Loss(a)
+            | Self::TokenLoss(a)
+            | Self::Duplicate(a)
+            | Self::Corrupt(a)
+            | Self::Truncate(a) => (a, 0),
             Self::Burst(a, b) | Self::Reorder(a, b) | Self::Replay(a, b) | Self::Slow(a, b) => (a, b.0),
             Self::Delay(a) | Self::Jitter(a) => (a.0, 0),
             Self::Cut => (0, 0),

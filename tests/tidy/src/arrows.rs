@@ -91,6 +91,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("holdfast-golden", &["*"], &["similar", "insta", "proptest", "serde_json"]),
     ("holdfast-e2e", &["*"], &["rustix", "serde_json", "libc", "tokio", "zbus"]),
     ("holdfast-bench", &["*"], &["serde_json", "rustix", "libc"]),
+    ("holdfast-decoders", &["*"], &["proptest"]),
     ("holdfast-tidy", &[], &["serde_json"]),
 ];
 

@@ -55,6 +55,26 @@ impl Forming {
     }
 }
 
+/// The members of one old ring have the same obligations: only the first of their slots names them, or the slots of
+/// a large ring would be too much for one message.
+fn share_obligations(slots: &mut [Slot]) {
+    for place in 0..slots.len() {
+        let taken = std::mem::take(&mut slots[place].obligations);
+        let old_ring = slots[place].old_ring;
+        let first = slots.iter().position(|s| s.old_ring == old_ring).unwrap_or(place);
+        for node in taken {
+            if !slots[first].obligations.contains(&node) {
+                slots[first].obligations.push(node);
+            }
+        }
+    }
+}
+
+/// What has to come back as it was sent.
+fn bare(slot: &Slot) -> Slot {
+    Slot { obligations: Vec::new(), ..slot.clone() }
+}
+
 impl Ring {
     /// What this node brings into a new ring. From now on its old ring is frozen.
     pub(super) fn own_slot(&self) -> Slot {
@@ -196,7 +216,8 @@ impl Ring {
     /// Everybody has promised: the slots go to all, and recovery begins here.
     fn announce(&mut self) {
         let Some(form) = self.form.take() else { return };
-        let slots: Vec<Slot> = form.slots.into_values().collect();
+        let mut slots: Vec<Slot> = form.slots.into_values().collect();
+        share_obligations(&mut slots);
         let missing = form.seats.iter().map(|s| s.node).filter(|n| *n != self.me).collect();
         let announcing = Announcing { slots: slots.clone(), missing, again_at: self.now.mono };
         self.recover(form.ring, form.seats, slots, Some(announcing));
@@ -228,7 +249,7 @@ impl Ring {
             && !form.unstored
             && ring.representative == from
             && slots.iter().map(|s| s.seat).eq(form.seats.iter().copied())
-            && slots.iter().find(|s| s.seat.node == self.me) == form.slots.get(&self.me);
+            && slots.iter().find(|s| s.seat.node == self.me).map(bare) == form.slots.get(&self.me).map(bare);
         if !fits {
             return;
         }

@@ -11,6 +11,12 @@ use crate::time::{Instant, Span};
 use crate::wire::control::{Control, Seat};
 use crate::wire::presence::{Heard, HeardSet, Phase, Presence, Row};
 
+/// Most rows of others in one presence, and most of their bytes.
+const GOSSIP_ROWS: usize = 64;
+const GOSSIP_BYTES: usize = 16_000;
+/// How far the rows move on from one presence to the next; not more than fit in one, so that all get their turn.
+const GOSSIP_STEP: usize = 5;
+
 impl Ring {
     /// Whether a node is in the ring that we work in or form.
     pub(super) fn involved(&self, node: NodeId) -> bool {
@@ -144,11 +150,13 @@ impl Ring {
         let holding = self.turn.holds();
         let active = self.sealer.key_tag();
         let staged = self.masters.iter().map(|m| m.tag).find(|t| *t != active).unwrap_or(0);
+        self.presences += 1;
+        let people = self.people();
         for place in 0..self.peers.len() {
             let Some(session) = &self.peers[place].session else { continue };
             let ours = session.told.as_ref().is_some_and(|t| t.ring == self.order.ring);
             let heard = if compact && ours { HeardSet::Ring } else { HeardSet::List(self.heard.clone()) };
-            let gossip = self.gossip_for(place);
+            let gossip = self.gossip_for(place, &people);
             let heard_links = self.peers[place].heard_links(now);
             let mut presence = Presence {
                 stamp: now.0.max(1),
@@ -176,24 +184,33 @@ impl Ring {
         }
     }
 
-    /// Rows of nodes that this peer does not hear, as far as we know better.
-    fn gossip_for(&self, place: usize) -> Vec<Row> {
+    /// Rows of nodes that this peer does not hear, as far as we know better. When they are too many for one presence
+    /// they take turns.
+    fn gossip_for(&self, place: usize, people: &[Person]) -> Vec<Row> {
         let peer = &self.peers[place];
         let Some(told) = peer.told() else { return Vec::new() };
         let heard_by_peer = |node: NodeId| told.heard.binary_search_by_key(&node, |h| h.node).is_ok();
+        let news: Vec<&Person> = people
+            .iter()
+            .filter(|p| p.node != self.me && p.node != peer.id && !heard_by_peer(p.node))
+            .collect();
+        let turn = usize::try_from(self.presences).unwrap_or(0) * GOSSIP_STEP % news.len().max(1);
         let mut rows = Vec::new();
-        for person in self.people().into_iter().filter(|p| p.node != self.me && p.node != peer.id) {
-            if heard_by_peer(person.node) || rows.len() >= 64 {
-                continue;
+        let mut bytes = 0;
+        for person in news[turn..].iter().chain(&news[..turn]) {
+            let cost = 40 + 8 * person.heard.len();
+            if rows.len() >= GOSSIP_ROWS || (bytes + cost > GOSSIP_BYTES && !rows.is_empty()) {
+                break;
             }
             let Some((incarnation, version)) = self.row_version(person.node) else { continue };
+            bytes += cost;
             rows.push(Row {
                 node: person.node,
                 incarnation,
                 version,
                 votes: person.votes,
                 ring: person.ring,
-                heard: HeardSet::List(person.heard),
+                heard: HeardSet::List(person.heard.clone()),
             });
         }
         rows

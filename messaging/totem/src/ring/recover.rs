@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use crate::id::{NodeId, RingId};
 use crate::io::{Member, Message, Output, View, ViewKind};
 use crate::log::Event;
-use crate::order::store::{Frame, Inserted};
+use crate::order::store::{CAPACITY, Frame, Inserted};
 use crate::order::{Delivery, Order};
 use crate::quorum::{self, Change};
 use crate::ring::Ring;
@@ -75,7 +75,8 @@ impl Ring {
         let old: Vec<&Slot> = slots.iter().filter(same).collect();
         let companions: Vec<NodeId> = old.iter().map(|s| s.seat.node).collect();
         let low = old.iter().map(|s| s.aru).min().unwrap_or(0);
-        let high = old.iter().map(|s| s.high).max().unwrap_or(0).max(low);
+        // No honest member is further ahead than the frames that are kept.
+        let high = old.iter().map(|s| s.high).max().unwrap_or(0).clamp(low, low.saturating_add(2 * CAPACITY));
         // The lowest companion that certainly has a frame sends it; above everybody's aru all who have it try.
         let mine = |seq: &u64| {
             self.order.store.get(*seq).is_some()

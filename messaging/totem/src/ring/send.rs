@@ -30,7 +30,7 @@ impl Ring {
     }
 
     /// One sealed datagram.
-    fn sealed(&mut self, body: &[u8]) -> Vec<u8> {
+    pub(crate) fn sealed(&mut self, body: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(body.len() + OVERHEAD);
         let start = self.sealer.begin(&mut bytes);
         bytes.extend_from_slice(body);

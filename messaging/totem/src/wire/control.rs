@@ -8,8 +8,8 @@ use crate::wire::codec::{Malformed, Reader, Write};
 use crate::wire::presence::Presence;
 use crate::wire::{FRAME, PART, TOKEN};
 
-/// Most pieces of one control message.
-pub const MAX_PARTS: u16 = 256;
+/// Most pieces of one control message: enough for the slots of the largest ring with the longest names.
+pub const MAX_PARTS: u16 = 512;
 
 /// One member of a proposed ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,9 +6,9 @@
 
 mod complete;
 mod configure;
-mod grammar;
+pub mod grammar;
 mod levels;
-mod lexer;
+pub mod lexer;
 mod node;
 mod ra;
 mod resource;

@@ -4,7 +4,7 @@
 //! write all files or none (`write`).
 
 mod address;
-mod authkeys;
+pub mod authkeys;
 mod before_1_0;
 mod cib;
 mod cli;

@@ -51,6 +51,8 @@ pub struct Agents {
     active: BTreeMap<(Host, String), ()>,
     /// Rates of misbehaviour.
     pub mischief: Mischief,
+    /// A stop is reported and does not happen (planted).
+    pub stop_lies: bool,
     /// Power cuts that fence devices carried out.
     pub fenced: u64,
 }
@@ -123,7 +125,9 @@ impl Agents {
                 Outcome::exited(0)
             }
             ("stop", Verdict::Works) => {
-                self.active.remove(&key);
+                if !self.stop_lies {
+                    self.active.remove(&key);
+                }
                 Outcome::exited(0)
             }
             ("monitor", Verdict::Fails) => {

@@ -12,6 +12,7 @@ use holdfast_totem::{NodeId, RingId};
 
 use super::agents::Agents;
 use super::medium::{self, Host};
+use super::sabotage::Bug;
 
 /// Key of what two members of one view must agree on: ring and version.
 type Agreed = (RingId, (u64, u64, u64));
@@ -20,6 +21,8 @@ type Agreed = (RingId, (u64, u64, u64));
 #[derive(Debug, Default)]
 pub struct Checks {
     fencing: bool,
+    /// A planted bug.
+    pub bug: Option<Bug>,
     violation: Option<String>,
     deciders: BTreeMap<RingId, NodeId>,
     documents: BTreeMap<(RingId, (u64, u64)), [u8; 16]>,
@@ -85,6 +88,8 @@ impl Checks {
         let seen = node.inspect();
         let (Some(ring), true) = (seen.ring, seen.settled && !seen.ending) else { return };
         if let Some(dc) = seen.dc {
+            let planted = self.bug == Some(Bug::TwoDeciders) && host == 1;
+            let dc = if planted { medium::node_id(host) } else { dc };
             let known = *self.deciders.entry(ring).or_insert(dc);
             if known != dc {
                 self.violated(format!(
@@ -99,8 +104,12 @@ impl Checks {
             return;
         }
         self.last.insert(host, key);
-        let digest = *self.documents.entry((ring, (version.0, version.1))).or_insert(seen.digest);
-        if digest != seen.digest {
+        let mut own = seen.digest;
+        if self.bug == Some(Bug::OtherDocument) && host == 1 {
+            own[0] ^= 1;
+        }
+        let digest = *self.documents.entry((ring, (version.0, version.1))).or_insert(own);
+        if digest != own {
             self.violated(format!(
                 "{} has another configuration at version {}.{} in ring {ring}",
                 medium::name(host),
@@ -108,6 +117,7 @@ impl Checks {
                 version.1
             ));
         }
+        self.compare(host, node);
     }
 
     /// A plan is asked for: the state it starts from is that of all members.
@@ -118,12 +128,12 @@ impl Checks {
         }
     }
 
-    /// The shared state of a node at a point where members can be compared.
-    pub fn compare(&mut self, host: Host, node: &Node) {
+    /// The shared state of a node at the message that made this version: the same for all members.
+    fn compare(&mut self, host: Host, node: &Node) {
         let seen = node.inspect();
         let (Some(ring), true) = (seen.ring, seen.settled) else { return };
         let version = (seen.version.admin_epoch, seen.version.epoch, seen.version.num_updates);
-        let digest = node.shared_digest();
+        let digest = node.shared_digest() ^ u64::from(self.bug == Some(Bug::OtherState) && host == 1);
         let (known, other) = *self.states.entry((ring, version)).or_insert((digest, host));
         if known != digest {
             self.violated(format!(
@@ -183,6 +193,9 @@ impl Checks {
                 self.unsure += 1;
             }
             Reply::Failed(_) => {
+                if self.bug == Some(Bug::LostWrite) {
+                    self.acknowledged.push(id);
+                }
                 self.sometimes("write refused");
                 self.unsure += 1;
             }

@@ -12,6 +12,7 @@ pub mod medium;
 pub mod plain;
 pub mod rings;
 pub mod run;
+pub mod sabotage;
 pub mod scenario;
 pub mod world;
 

@@ -7,6 +7,7 @@ use holdfast_core::time::{Instant, Span};
 
 use super::faults;
 use super::medium::name;
+use super::sabotage::Bug;
 use super::scenario;
 use super::world::{Config, Happening, Planner, World};
 
@@ -51,6 +52,8 @@ pub struct Plan {
     pub real_ring: bool,
     /// Print what happens.
     pub verbose: bool,
+    /// A planted bug.
+    pub bug: Option<Bug>,
 }
 
 /// Runs a seed.
@@ -66,6 +69,7 @@ pub fn run(seed: u64, plan: Plan) -> Outcome {
         planner: plan.planner,
         real_ring: plan.real_ring,
         verbose: plan.verbose,
+        bug: plan.bug,
     };
     let mut world = World::new(config, random.bits());
     for host in 0..plan.hosts {
@@ -86,6 +90,9 @@ pub fn run(seed: u64, plan: Plan) -> Outcome {
         world.at(at, Happening::Ask { host, id, request: Box::new(scenario::write(id)) });
     }
     world.run_until(end);
+    if plan.bug == Some(Bug::NeverBack) {
+        world.power_cut(0);
+    }
     let limit = end + RECOVERY;
     while !world.checks.is_violated() && trouble(&world).is_some() && world.now < limit {
         let next = world.now + Span::millis(500);

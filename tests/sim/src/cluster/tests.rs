@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use holdfast_core::time::Span;
 
 use super::run::{Plan, node_seconds, run};
+use super::sabotage::BUGS;
 use super::world::Planner;
 
 fn number(name: &str, default: u64) -> u64 {
@@ -25,6 +26,7 @@ fn plan(hosts: usize) -> Plan {
         planner: if is_set("SIM_PLAIN") { Planner::Plain } else { Planner::Scheduler },
         real_ring: !is_set("SIM_PERFECT"),
         verbose: is_set("SIM_VERBOSE"),
+        bug: None,
     }
 }
 
@@ -38,6 +40,18 @@ fn a_calm_cluster_comes_up_and_runs() {
 fn the_same_seed_gives_the_same_run() {
     for seed in 1..4 {
         assert_eq!(run(seed, plan(3)).hash, run(seed, plan(3)).hash, "seed {seed}");
+    }
+}
+
+#[test]
+fn every_check_finds_the_bug_planted_for_it() {
+    for (bug, words) in BUGS {
+        let found = (1..200).find(|&seed| {
+            let plan = Plan { bug: Some(bug), fencing: Some(true), length: Span::secs(40), ..plan(3) };
+            run(seed, plan).violation.is_some_and(|why| why.contains(words))
+        });
+        eprintln!("{bug:?} found by seed {found:?}");
+        assert!(found.is_some(), "{bug:?} is not found");
     }
 }
 

@@ -21,6 +21,7 @@ use super::faults::Fault;
 use super::medium::{self, Host, Item, Medium};
 use super::plain;
 use super::rings::{Ether, Rings};
+use super::sabotage::Bug;
 
 /// Wall clock at the beginning, in seconds.
 const EPOCH: i64 = 1_790_000_000;
@@ -42,6 +43,8 @@ pub struct Config {
     pub real_ring: bool,
     /// Print what nodes log.
     pub verbose: bool,
+    /// A planted bug.
+    pub bug: Option<Bug>,
 }
 
 /// Who makes plans.
@@ -144,15 +147,18 @@ impl World {
         } else {
             Ether::Perfect(Medium::new(config.hosts, config.token, config.two_node, seed))
         };
+        let mut checks = Checks::new(config.fencing);
+        checks.bug = config.bug;
+        let stop_lies = config.bug == Some(Bug::StopLies);
         Self {
-            checks: Checks::new(config.fencing),
+            checks,
             now: Instant(1_000_000),
             queue: BinaryHeap::new(),
             happenings: BTreeMap::new(),
             next: 0,
             machines,
             medium,
-            agents: Agents::default(),
+            agents: Agents { stop_lies, ..Agents::default() },
             random,
             events: 0,
             hash: 0xcbf2_9ce4_8422_2325,
@@ -436,6 +442,9 @@ impl World {
                 let target = operation.target.as_deref().and_then(|t| t.strip_prefix("node"));
                 let target = target.and_then(|t| t.parse::<usize>().ok()).map_or(host, |t| t - 1);
                 self.agents.fenced += 1;
+                if self.config.bug == Some(Bug::FenceLies) {
+                    return Outcome::exited(0);
+                }
                 self.checks.power_cut(target, self.now);
                 self.power_cut(target);
                 if operation.operation == "reboot" {

@@ -454,7 +454,8 @@ impl Checker {
         } else if let Some((first, life)) = running.first() {
             let state = |l: &Life| (l.before, l.after, l.prefix.len(), l.transitional.is_some());
             if let Some((other, _)) = running.iter().find(|(_, l)| state(l) != state(life)) {
-                wrong.push(format!("same end: hosts {first} and {other} delivered differently in their ring"));
+                wrong
+                    .push(format!("same end: hosts {first} and {other} delivered differently in their ring"));
             }
         }
         for (host, life) in &running {

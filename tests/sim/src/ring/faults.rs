@@ -227,7 +227,10 @@ impl Trouble {
                 } else {
                     let size = usize::try_from(chance.between(0, 9_000)).unwrap_or(0);
                     let count = u32::try_from(chance.between(20, 300)).unwrap_or(20);
-                    add(Span::ZERO, Act::Say { host, safe, size, count: count.min(1_000_000 / (size as u32 + 1)) });
+                    add(
+                        Span::ZERO,
+                        Act::Say { host, safe, size, count: count.min(1_000_000 / (size as u32 + 1)) },
+                    );
                 }
             }
             Fault::ClockJump => {

@@ -11,7 +11,7 @@ use crate::net::{Host, Scope, Weather, WeatherId};
 use crate::ring::faults::{Fault, Trouble};
 use crate::ring::sabotage::{Bug, Sabotage};
 use crate::ring::schedule::{Act, Schedule, Step};
-use crate::ring::world::{Settings, Vote, World};
+use crate::ring::world::{Settings, Vote, World, key};
 
 /// What a run has shown.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +86,7 @@ pub fn schedule(seed: u64, settings: Settings, mut trouble: Trouble) -> Schedule
     let talkative = *chance.pick(&[20_000, 100_000, 400_000]) * 5 / (hosts as u64).max(5);
     let often = *chance.pick(&[30_000, 100_000]);
     let begin = at + Span(chance.below(token.0 * 2));
-    let end = begin + Span::secs(4) + Span(chance.below(8_000_000));
+    let end = begin + Span::secs(2) + Span(chance.below(7_000_000));
     while at < end {
         at = at + Span(chance.between(1, 20_000));
         if at > begin && chance.hits(often) {
@@ -314,7 +314,12 @@ pub fn acts_on(act: &Act) -> Option<Host> {
 fn heal(world: &mut World) {
     world.net.calm();
     world.died.clear();
+    // Whoever replaces a key does so everywhere.
+    let rekeyed = world.machines.iter().any(|m| m.key == key(true));
     for host in 0..world.settings.hosts {
+        if rekeyed && world.machines[host].key != key(true) {
+            world.rekey(host);
+        }
         let machine = &mut world.machines[host];
         machine.disk_delay = Span::millis(1);
         machine.busy = None;

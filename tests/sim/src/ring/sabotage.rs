@@ -156,7 +156,9 @@ impl Sabotage {
                 }
                 vec![Message { payload: Bytes::from(bytes), ..message.clone() }]
             }
-            Bug::Impostor if rare => vec![Message { sender: NodeId(message.sender.0 + 1), ..message.clone() }],
+            Bug::Impostor if rare => {
+                vec![Message { sender: NodeId(message.sender.0 + 1), ..message.clone() }]
+            }
             Bug::Downgrade => vec![Message { guarantee: Guarantee::Agreed, ..message.clone() }],
             Bug::Forgetful if rare && !own && message.guarantee == Guarantee::Safe => Vec::new(),
             Bug::Twice

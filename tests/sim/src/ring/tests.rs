@@ -13,6 +13,11 @@ use crate::ring::sabotage::{BUGS, names};
 use crate::ring::schedule::parse;
 use crate::ring::world::{Settings, World, key};
 
+/// Rings of all sizes up to 384 nodes are run: `HOLDFAST_SIM_LARGE=1`.
+fn is_large() -> bool {
+    std::env::var_os("HOLDFAST_SIM_LARGE").is_some()
+}
+
 fn settings(hosts: usize) -> Settings {
     Settings::plain(hosts)
 }
@@ -320,10 +325,12 @@ fn an_idle_ring_is_quiet_and_wakes_up_at_once() {
 
 #[test]
 fn large_rings_form_and_order_messages() {
-    // All sizes only when many seeds are asked for, too.
-    let all = std::env::var("HOLDFAST_SIM_SEEDS").is_ok();
-    let sizes: &[(usize, u64)] =
-        if all { &[(16, 1_000), (64, 3_000), (128, 5_000), (384, 5_000)] } else { &[(16, 1_000), (64, 3_000)] };
+    let all = is_large();
+    let sizes: &[(usize, u64)] = if all {
+        &[(16, 1_000), (64, 3_000), (128, 5_000), (384, 5_000)]
+    } else {
+        &[(16, 1_000), (64, 3_000)]
+    };
     for (hosts, millis) in sizes {
         let mut world = started(settings(*hosts));
         run_for(&mut world, *millis);
@@ -346,11 +353,40 @@ fn large_rings_form_and_order_messages() {
 }
 
 #[test]
+fn a_large_ring_cut_in_halves_that_one_node_hears_settles() {
+    // When large: more nodes on each side than one presence can tell of.
+    let hosts = if is_large() { 101 } else { 15 };
+    let mut world = started(settings(hosts));
+    run_for(&mut world, 4_000);
+    assert_eq!(members(&world, 0).len(), hosts);
+    let middle = hosts / 2;
+    for a in 0..middle {
+        for b in middle + 1..hosts {
+            cut(&mut world, a, b);
+            cut(&mut world, b, a);
+        }
+    }
+    run_for(&mut world, 8_000);
+    let views = world.checker.views;
+    run_for(&mut world, 5_000);
+    assert_eq!(world.checker.views, views, "goes on changing");
+    let sizes: Vec<usize> = [0, middle, hosts - 1].map(|h| members(&world, h).len()).into();
+    assert_eq!(sizes, [middle + 1, middle + 1, hosts - middle - 1]);
+    world.net.calm();
+    run_for(&mut world, 6_000);
+    finished(world, hosts);
+}
+
+#[test]
 fn sixty_four_nodes_live_through_faults() {
-    let seeds = if std::env::var("HOLDFAST_SIM_SEEDS").is_ok() { 12 } else { 1 };
+    let seeds = if is_large() { 12 } else { 1 };
     for seed in 0..seeds {
+        let short = seeds == 1;
         let world = Settings { token: Span::millis(1_000), sealing: Sealing::Clear, ..settings(64) };
-        let plan = schedule(seed, world, Trouble::of(ALL.to_vec()));
+        let mut plan = schedule(seed, world, Trouble::of(ALL.to_vec()));
+        if short {
+            plan.end = Span::millis(2_500);
+        }
         let report = play(&plan, |_| {});
         assert_eq!(report.violations, Vec::<String>::new(), "seed {seed}");
     }

@@ -76,11 +76,30 @@ impl Settings {
 /// Something that will happen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    Packet { to: Host, link: u8, from: SocketAddr, bytes: Vec<u8> },
+    Packet {
+        to: Host,
+        link: u8,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
     /// A packet that waited in the buffer of a slow host, read in this run of its daemon.
-    Read { to: Host, life: u32, link: u8, from: SocketAddr, bytes: Vec<u8> },
-    Wake { host: Host },
-    Persisted { host: Host, life: u32, ticket: u64, ring_seq: u64, votes: u32 },
+    Read {
+        to: Host,
+        life: u32,
+        link: u8,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    Wake {
+        host: Host,
+    },
+    Persisted {
+        host: Host,
+        life: u32,
+        ticket: u64,
+        ring_seq: u64,
+        votes: u32,
+    },
 }
 
 /// One host.
