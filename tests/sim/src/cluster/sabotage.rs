@@ -14,7 +14,7 @@ pub enum Bug {
     FenceLies,
     /// Agents report a stop that did not happen.
     StopLies,
-    /// A refused write is taken for an acknowledged one.
+    /// A write is acknowledged and not made.
     LostWrite,
     /// A host stays without power although all is well.
     NeverBack,

@@ -149,7 +149,8 @@ impl World {
         };
         let mut checks = Checks::new(config.fencing);
         checks.bug = config.bug;
-        let stop_lies = config.bug == Some(Bug::StopLies);
+        let mut agents = Agents::default();
+        agents.stop_lies = config.bug == Some(Bug::StopLies);
         Self {
             checks,
             now: Instant(1_000_000),
@@ -158,7 +159,7 @@ impl World {
             next: 0,
             machines,
             medium,
-            agents: Agents { stop_lies, ..Agents::default() },
+            agents,
             random,
             events: 0,
             hash: 0xcbf2_9ce4_8422_2325,
