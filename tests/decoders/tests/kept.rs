@@ -13,7 +13,7 @@ fn folder(name: &str) -> PathBuf {
 fn kept(name: &str) -> Vec<Vec<u8>> {
     let folder = folder(name);
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    let mut files: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = entries.map(|e| e.expect("a readable folder").path()).collect();
     files.sort();
     files.iter().map(|f| std::fs::read(f).unwrap_or_else(|e| panic!("{}: {e}", f.display()))).collect()
 }
