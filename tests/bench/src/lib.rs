@@ -3,3 +3,4 @@
 pub mod cib;
 pub mod client;
 pub mod failover;
+pub mod ring;

@@ -13,6 +13,10 @@ use crate::id::{NodeId, RingId};
 use crate::order::packing::Assembly;
 use crate::order::store::{Frame, Inserted, Store};
 use crate::wire::control::Seat;
+use crate::wire::frame::FrameKind;
+
+/// Visits that a message with safe delivery needs until all have delivered it.
+const HURRY: u32 = 4;
 
 /// The order of one ring, as one member has it.
 #[derive(Clone, Debug)]
@@ -44,6 +48,7 @@ pub struct Order {
     idle: u32,
     stuck: u32,
     stale: u32,
+    hurry: u32,
     seen: (u64, u64),
     assemblies: Vec<Assembly>,
 }
@@ -71,6 +76,7 @@ impl Order {
             idle: 0,
             stuck: 0,
             stale: 0,
+            hurry: 0,
             seen: (start, start),
             assemblies,
         }
@@ -99,7 +105,17 @@ impl Order {
 
     /// Keeps a frame that came in.
     pub fn insert(&mut self, seq: u64, make: impl FnOnce() -> Frame) -> Inserted {
-        self.store.insert_with(seq, make)
+        let inserted = self.store.insert_with(seq, make);
+        if inserted == Inserted::New && self.store.get(seq).is_some_and(|frame| frame.kind == FrameKind::Safe)
+        {
+            self.hurry = HURRY;
+        }
+        inserted
+    }
+
+    /// Somebody waits for a rotation: a message with safe delivery is under way.
+    pub fn is_hurried(&self) -> bool {
+        self.hurry > 0
     }
 
     /// Visits in a row at which frames were missing and none came in.

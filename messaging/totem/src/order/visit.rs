@@ -44,6 +44,7 @@ impl Order {
         let mut visit = Visit::default();
         let first = self.visits == 0;
         self.visits += 1;
+        self.hurry = self.hurry.saturating_sub(1);
         self.last_hop = token.hop;
         if !first {
             self.safe = self.safe.max(self.sent_aru.min(token.aru)).min(self.store.aru());
@@ -64,31 +65,16 @@ impl Order {
         self.ask(token, limits);
         self.adapt(&visit, limits, backlog);
 
-        let mut allowed = self.personal.min(limits.window.saturating_sub(token.sent));
-        allowed = allowed.saturating_sub(u32::try_from(visit.again.len()).unwrap_or(u32::MAX));
-        let held = token.seq.saturating_sub(self.safe);
-        allowed = allowed.min(u32::try_from((CAPACITY / 2).saturating_sub(held)).unwrap_or(0));
-        while allowed > 0 {
-            let Some((kind, payload)) = source() else { break };
-            token.seq += 1;
-            let origin = self.me;
-            self.store.insert_with(token.seq, || Frame { kind, origin, payload: payload.into() });
-            visit.fresh.push(token.seq);
-            allowed -= 1;
-        }
-        if !visit.fresh.is_empty() {
-            token.last_sender = Some(self.me);
-        }
+        let again = u32::try_from(visit.again.len()).unwrap_or(u32::MAX);
+        let allowed = self.personal.min(limits.window.saturating_sub(token.sent)).saturating_sub(again);
+        visit.fresh = self.number(token, allowed, &mut source);
         let count = u32::try_from(visit.fresh.len() + visit.again.len()).unwrap_or(u32::MAX);
         token.sent = token.sent.saturating_add(count);
         self.sent_frames = count;
         self.last_sender = token.last_sender;
 
-        let (aru, before) = (self.store.aru(), self.sent_aru);
-        if aru < token.aru || token.aru_owner.is_none() || token.aru_owner == Some(self.me) {
-            token.aru = aru;
-            token.aru_owner = if aru == token.seq { None } else { Some(self.me) };
-        }
+        let before = self.sent_aru;
+        self.own_aru(token);
         let behind = token.aru_owner == Some(self.me) && token.aru == before;
         self.stuck = if behind { self.stuck.saturating_add(1) } else { 0 };
         (self.sent_seq, self.sent_aru) = (token.seq, token.aru);
@@ -100,6 +86,60 @@ impl Order {
         visit.park = (self.idle >= 2 && home == self.me) || self.idle >= 4;
         token.hop += 1;
         visit
+    }
+
+    /// Numbers more frames while the token still rests here: the visit goes on, nothing that a rotation proves is
+    /// taken as proven.
+    pub fn go_on(
+        &mut self,
+        token: &mut Token,
+        limits: Limits,
+        mut source: impl FnMut() -> Option<(FrameKind, Vec<u8>)>,
+    ) -> Vec<u64> {
+        let allowed = self.personal.saturating_sub(self.sent_frames);
+        let fresh = self.number(token, allowed.min(limits.window.saturating_sub(token.sent)), &mut source);
+        let count = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
+        token.sent = token.sent.saturating_add(count);
+        self.sent_frames = self.sent_frames.saturating_add(count);
+        self.last_sender = token.last_sender;
+        self.own_aru(token);
+        (self.sent_seq, self.sent_aru) = (token.seq, token.aru);
+        if !fresh.is_empty() {
+            self.idle = 0;
+        }
+        fresh
+    }
+
+    /// Gives numbers to frames of this node, as far as allowed and as there is room to keep them.
+    fn number(
+        &mut self,
+        token: &mut Token,
+        allowed: u32,
+        source: &mut impl FnMut() -> Option<(FrameKind, Vec<u8>)>,
+    ) -> Vec<u64> {
+        let held = token.seq.saturating_sub(self.safe);
+        let room = u32::try_from((CAPACITY / 2).saturating_sub(held)).unwrap_or(0);
+        let mut fresh = Vec::new();
+        for _ in 0..allowed.min(room) {
+            let Some((kind, payload)) = source() else { break };
+            token.seq += 1;
+            let origin = self.me;
+            self.insert(token.seq, || Frame { kind, origin, payload: payload.into() });
+            fresh.push(token.seq);
+        }
+        if !fresh.is_empty() {
+            token.last_sender = Some(self.me);
+        }
+        fresh
+    }
+
+    /// Writes into the token what this node has received, where it is this node's turn to say so.
+    fn own_aru(&self, token: &mut Token) {
+        let aru = self.store.aru();
+        if aru < token.aru || token.aru_owner.is_none() || token.aru_owner == Some(self.me) {
+            token.aru = aru;
+            token.aru_owner = if aru == token.seq { None } else { Some(self.me) };
+        }
     }
 
     /// Takes from the request list what this node has.

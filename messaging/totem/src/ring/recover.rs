@@ -138,6 +138,8 @@ impl Ring {
         }
         if frame.seq > known_top && self.phase == Phase::Operational {
             self.turn.frame_seen(self.now.mono, frame.seq);
+            // The token was there, and rests there when all is quiet.
+            self.order.last_sender = Some(frame.origin);
         }
         self.deliver();
     }

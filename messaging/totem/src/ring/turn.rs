@@ -16,6 +16,12 @@ const SHORTEST: Span = Span::millis(10);
 /// Up to so many frames go out before the token: a quiet ring then needs no extra rotation to notice them.
 const BEFORE_TOKEN: usize = 2;
 
+/// A rotation with little to do takes at least this long: the token rests where there is nothing more to send. Each
+/// hop wakes a process; without rest a hundred hops would carry the messages of one.
+const REST: Span = Span::micros(200);
+/// So many frames are much: the token does not rest.
+const MUCH: usize = 16;
+
 /// What a node knows about the whereabouts of the token.
 #[derive(Debug)]
 pub(super) struct TokenCare {
@@ -28,8 +34,19 @@ pub(super) struct TokenCare {
     visited_at: Option<Instant>,
     /// The token waits here for a moment, because its last rotations were in vain.
     slowed: Option<(Instant, NodeId)>,
+    /// The token rests here until then; what comes up meanwhile belongs to this visit.
+    rest: Option<Rest>,
+    /// When the token was passed on, or left its parking place.
+    passed_at: Option<Instant>,
     /// When the parked token is asked for again.
     want_at: Option<(Instant, u32)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    until: Instant,
+    /// Something was sent already; more waits so that it travels together.
+    used: bool,
 }
 
 #[derive(Debug)]
@@ -49,6 +66,8 @@ impl TokenCare {
             rotation: Span::millis(1),
             visited_at: None,
             slowed: None,
+            rest: None,
+            passed_at: None,
             want_at: None,
         }
     }
@@ -114,6 +133,7 @@ impl Ring {
         self.turn.evidence(now, hop);
         self.turn.parked = None;
         self.turn.slowed = None;
+        self.turn.rest = None;
         self.turn.sent = None;
         self.turn.want_at = None;
         if let Some(before) = self.turn.visited_at {
@@ -169,7 +189,8 @@ impl Ring {
         if self.order.stuck() >= self.config.timing.fail_recv_const && self.deaf() {
             return;
         }
-        let first = visit.fresh.len() + visit.again.len() <= BEFORE_TOKEN;
+        let rest = self.rest_after(&visit, &token);
+        let first = rest.is_some() || visit.fresh.len() + visit.again.len() <= BEFORE_TOKEN;
         if first {
             self.send_visit(&visit, false);
         }
@@ -182,12 +203,51 @@ impl Ring {
         } else if visit.slow {
             let next = self.order.next();
             self.slow_down(next, token);
+        } else if let Some(until) = rest {
+            self.turn.rest = Some(Rest { until, used: !visit.fresh.is_empty() });
+            self.turn.park(token);
         } else {
             let next = self.order.next();
             self.pass(next, token);
         }
         if !first {
             self.send_visit(&visit, false);
+        }
+        self.deliver();
+    }
+
+    /// Until when the token rests here after this visit; `None` when somebody may wait for it.
+    fn rest_after(&self, visit: &Visit, token: &Token) -> Option<Instant> {
+        let nothing_waits = self.packer.is_empty()
+            && visit.again.is_empty()
+            && visit.fresh.len() < MUCH
+            && token.requests.is_empty()
+            && !self.order.is_hurried();
+        self.turn.passed_at.map(|at| at + REST).filter(|until| nothing_waits && *until > self.now.mono)
+    }
+
+    /// Sends what came up while the token rests here, and passes it on when its time is over or there is much.
+    fn go_on(&mut self, over: bool) {
+        let Some(mut token) = self.turn.parked.take() else {
+            self.turn.rest = None;
+            return;
+        };
+        let (room, limits) = (self.frame_room(), self.limits());
+        let Self { order, packer, .. } = self;
+        let fresh = order.go_on(&mut token, limits, || packer.next_frame(room));
+        self.stats.frames_sent += fresh.len() as u64;
+        let much = fresh.len() >= MUCH || !self.packer.is_empty() || self.order.is_hurried();
+        self.send_visit(&Visit { fresh, ..Visit::default() }, false);
+        if over || much {
+            self.turn.rest = None;
+            self.turn.evidence_at = self.now.mono;
+            let next = self.order.next();
+            self.pass(next, token);
+        } else {
+            self.turn.park(token);
+            if let Some(rest) = &mut self.turn.rest {
+                rest.used = true;
+            }
         }
         self.deliver();
     }
@@ -214,6 +274,7 @@ impl Ring {
         self.send_token(to, &token, false);
         let wait = self.patience(0);
         self.turn.parked = None;
+        self.turn.passed_at = Some(self.now.mono);
         self.turn.sent = Some(SentToken { token, to, again_at: self.now.mono + wait, tries: 0 });
     }
 
@@ -248,9 +309,17 @@ impl Ring {
         if self.turn.slowed.is_some() {
             return;
         }
+        if let Some(rest) = self.turn.rest {
+            let room = self.frame_room();
+            if !rest.used || self.packer.frames(room) as usize >= MUCH {
+                self.go_on(false);
+            }
+            return;
+        }
         if let Some(token) = self.turn.parked.take() {
             let me = self.me;
             self.turn.evidence_at = self.now.mono;
+            self.turn.passed_at = Some(self.now.mono);
             self.visit(me, token);
             while self.order.seats.len() == 1 && !self.packer.is_empty() {
                 let Some(token) = self.turn.parked.take() else { break };
@@ -291,6 +360,10 @@ impl Ring {
         if self.turn.slowed.is_some() {
             return;
         }
+        if self.turn.rest.is_some() {
+            // What was sent on this visit is proven by a whole rotation only: nobody may be left out.
+            return self.go_on(true);
+        }
         if let Some(token) = self.turn.parked.take() {
             self.turn.evidence_at = self.now.mono;
             self.pass(from, token);
@@ -322,6 +395,9 @@ impl Ring {
                 self.pass(to, token);
             }
         }
+        if self.turn.rest.is_some_and(|rest| rest.until <= now) {
+            self.go_on(true);
+        }
         if let Some(sent) = &mut self.turn.sent
             && sent.again_at <= now
         {
@@ -350,9 +426,16 @@ impl Ring {
         let again = self.turn.sent.as_ref().map(|s| s.again_at);
         let want = self.turn.want_at.map(|(at, _)| at);
         let slowed = self.turn.slowed.map(|(at, _)| at);
-        [(lost, "token loss"), (slowed, "slow token"), (again, "token again"), (want, "token wanted")]
-            .into_iter()
-            .filter_map(|(at, why)| at.map(|at| (at, why)))
-            .min_by_key(|(at, _)| *at)
+        let rest = self.turn.rest.map(|rest| rest.until);
+        [
+            (rest, "token's rest"),
+            (lost, "token loss"),
+            (slowed, "slow token"),
+            (again, "token again"),
+            (want, "token wanted"),
+        ]
+        .into_iter()
+        .filter_map(|(at, why)| at.map(|at| (at, why)))
+        .min_by_key(|(at, _)| *at)
     }
 }

@@ -90,8 +90,8 @@ fn parse(words: &[String]) -> Result<Options, String> {
     if options.nodes == 0 || options.nodes > 64 || options.senders == 0 || options.senders > options.nodes {
         return Err("between 1 and 64 nodes, and as many senders at most".to_owned());
     }
-    if !(8..=holdfast_node::groups::MAX_MESSAGE).contains(&options.size) {
-        return Err(format!("a message has 8 to {} bytes", holdfast_node::groups::MAX_MESSAGE));
+    if !(16..=holdfast_node::groups::MAX_MESSAGE).contains(&options.size) {
+        return Err(format!("a message has 16 to {} bytes", holdfast_node::groups::MAX_MESSAGE));
     }
     if !(0.1..=3600.0).contains(&options.seconds) {
         return Err("between 0.1 and 3600 seconds".to_owned());
@@ -257,7 +257,7 @@ mod tests {
         check("", true);
         check("--nodes 5 --senders 3 --size 65536 --seconds 2.5 --json", true);
         check("--senders 4", false);
-        check("--size 7", false);
+        check("--size 15", false);
         check("--size", false);
         check("--nodes many", false);
         check("--failover --nodes 1", false);

@@ -3,9 +3,9 @@
 //! One message a call, as with corosync's library. Time is the machine's monotonic clock, so that a receiver on the
 //! same machine can tell how long a message took.
 
-use holdfast_node::groups::{ClientError, GroupClient, GroupEvent};
+use holdfast_node::groups::{ClientError, GroupClient, GroupEvent, Member};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -62,9 +62,22 @@ fn now() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// Connects; a node that was started just before may not listen yet.
+fn connect(socket: &Path) -> Result<GroupClient, ClientError> {
+    let end = now() + 10_000_000_000;
+    loop {
+        match GroupClient::connect(socket) {
+            Err(ClientError::NotRunning { .. }) if now() < end => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            result => return result,
+        }
+    }
+}
+
 /// Joins and waits until everybody is there.
 fn enter(socket: &Path, members: usize) -> Result<(GroupClient, u16), ClientError> {
-    let mut client = GroupClient::connect(socket)?;
+    let mut client = connect(socket)?;
     let handle = client.join(GROUP)?;
     loop {
         match client.next_event()? {
@@ -80,6 +93,7 @@ fn send(socket: &Path, plan: &Plan) -> Result<(), ClientError> {
     let mut payload = vec![0x5a; plan.size];
     let start = now();
     let end = start + (plan.seconds * 1e9) as u64;
+    let mut sequence = 0u64;
     // Its own copies are read by a thread of their own in real programs; here the receivers look.
     let mut reader = SelfReader::default();
     loop {
@@ -88,6 +102,8 @@ fn send(socket: &Path, plan: &Plan) -> Result<(), ClientError> {
             break;
         }
         payload[..8].copy_from_slice(&time.to_le_bytes());
+        payload[8..16].copy_from_slice(&sequence.to_le_bytes());
+        sequence += 1;
         client.send(handle, &payload)?;
         if plan.interval_ms > 0 {
             let mut left = Duration::from_millis(plan.interval_ms);
@@ -107,6 +123,23 @@ fn send(socket: &Path, plan: &Plan) -> Result<(), ClientError> {
             Ok(_) => {}
             Err(_) => return Ok(()),
         }
+    }
+}
+
+/// Whether the messages of each sender come one after the other.
+#[derive(Default)]
+struct Order {
+    next: BTreeMap<Member, u64>,
+    missing: u64,
+}
+
+impl Order {
+    fn take(&mut self, sender: Member, payload: &[u8]) {
+        let Some(bytes) = payload.get(8..).and_then(|rest| rest.first_chunk::<8>()) else { return };
+        let sequence = u64::from_le_bytes(*bytes);
+        let next = self.next.entry(sender).or_insert(0);
+        self.missing += sequence.saturating_sub(*next);
+        *next = sequence + 1;
     }
 }
 
@@ -139,6 +172,8 @@ fn receive(socket: &Path, plan: &Plan) -> Result<(), ClientError> {
     let mut ended = BTreeSet::new();
     let (mut count, mut bytes, mut first, mut last) = (0u64, 0u64, 0u64, 0u64);
     let (mut near, mut far) = (Vec::new(), Vec::new());
+    let mut order = Order::default();
+    let (mut before, mut gap) = (0u64, 0u64);
     while ended.len() < plan.senders {
         match client.next_event()? {
             GroupEvent::Message { sender, payload, .. } => {
@@ -154,8 +189,14 @@ fn receive(socket: &Path, plan: &Plan) -> Result<(), ClientError> {
                 }
                 count += 1;
                 bytes += payload.len() as u64;
+                order.take(sender, &payload);
                 if plan.interval_ms > 0 {
-                    let took = now().saturating_sub(stamp);
+                    let time = now();
+                    let took = time.saturating_sub(stamp);
+                    if before > 0 {
+                        gap = gap.max(time - before);
+                    }
+                    before = time;
                     if sender.node == own { near.push(took) } else { far.push(took) }
                 }
             }
@@ -174,6 +215,7 @@ fn receive(socket: &Path, plan: &Plan) -> Result<(), ClientError> {
     let mut result = json!({
         "messages": count, "bytes": bytes, "seconds": seconds,
         "messages_per_second": if seconds > 0.0 { count as f64 / seconds } else { 0.0 },
+        "missing": order.missing, "gap_max_us": gap as f64 / 1e3,
     });
     for (name, list) in [("self", &mut near), ("remote", &mut far)] {
         list.sort_unstable();
@@ -189,11 +231,11 @@ fn receive(socket: &Path, plan: &Plan) -> Result<(), ClientError> {
 }
 
 fn watch(socket: &Path) -> Result<(), ClientError> {
-    let mut client = GroupClient::connect(socket)?;
+    let mut client = connect(socket)?;
     client.join(WATCH)?;
     loop {
         match client.next_event()? {
-            GroupEvent::Changed { members, .. } => println!("{}", members.len()),
+            GroupEvent::Changed { members, .. } => println!("{} {}", now(), members.len()),
             GroupEvent::Refused { why, .. } => return Err(ClientError::Refused(why)),
             GroupEvent::Message { .. } => {}
         }

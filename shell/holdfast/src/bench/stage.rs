@@ -316,7 +316,8 @@ impl Watcher {
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if let Ok(count) = line.parse()
+                // The time, then the count.
+                if let Some(Ok(count)) = line.split_whitespace().nth(1).map(str::parse)
                     && sender.send(count).is_err()
                 {
                     break;
