@@ -510,7 +510,15 @@ impl Driver {
         self.drain_outputs(now);
     }
 
-    fn reconfigure(&mut self, now: Now, config: Box<Config>, wanted: &[LinkBinding], new: Vec<LinkSocket>) {
+    fn reconfigure(
+        &mut self,
+        now: Now,
+        mut config: Box<Config>,
+        wanted: &[LinkBinding],
+        new: Vec<LinkSocket>,
+    ) {
+        // Whether somebody stands behind the ring is not in the file.
+        config.require_progress = self.config.require_progress;
         self.sockets.retain(|socket| {
             let keep = wanted.contains(&socket.binding)
                 && !new.iter().any(|fresh| fresh.binding.number == socket.binding.number);

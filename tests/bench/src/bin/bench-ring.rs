@@ -1,7 +1,7 @@
 //! `bench-ring`: the ring beside Debian's corosync on this machine, and the long runs. Needs root (namespaces).
 
 use holdfast_bench::ring::cluster::{Cluster, Watcher};
-use holdfast_bench::ring::lab::Lab;
+use holdfast_bench::ring::lab::{Awake, Lab};
 use holdfast_bench::ring::measure::{self, CASES};
 use holdfast_bench::ring::membership;
 use holdfast_bench::ring::report::{Better, Figure, Target, best, median, table};
@@ -18,12 +18,13 @@ Compares the ring with Debian's corosync, both in network namespaces of this mac
 Without WHAT: throughput latency memory membership links.
 
   throughput   messages ordered, three nodes: 64 B, 64 B of three senders, 1 KiB, 64 KiB; processor time a message
-  latency      until a program on another node has a message; ring at rest and warm
+  latency      until a program on another node has a message; ring at rest and warm, with processors that may sleep
+               and with processors kept awake by a loop of idle priority
   memory       resident, at rest and after load
   membership   kill -9, clean leave, join; 3 and 5 nodes, token 1000 and 3000
   links        one of two links falls silent under traffic
   soak         many nodes at rest (--nodes 32 --seconds 600)
-  hog          two busy loops on every processor (--seconds 600)
+  hog          a busy loop on every processor and one more (--seconds 600)
   rotate       a new key every two seconds under load (--seconds 20)
 
   --rounds N         how often each stack has its turn (default 2)
@@ -246,19 +247,25 @@ impl Bench {
     fn latency(&mut self) -> Result<(), String> {
         let lab = Lab::new(3, 1)?;
         let ways: Vec<_> = self.ways().into_iter().filter(|(_, settings)| settings.sealed).collect();
-        let kinds = [("at rest", 300, 9.0), ("warm", 12, 3.0)];
+        let kinds = [
+            ("at rest", 300, 9.0, false),
+            ("warm", 12, 3.0, false),
+            ("at rest, processors awake", 300, 6.0, true),
+            ("warm, processors awake", 12, 3.0, true),
+        ];
         let mut delays = vec![vec![Vec::new(); kinds.len()]; ways.len()];
         for _ in 0..self.options.rounds {
             for ((stack, settings), delays) in ways.iter().zip(&mut delays) {
                 let (cluster, _watchers) = self.start(&lab, stack, *settings)?;
-                for ((name, interval, seconds), delays) in kinds.iter().zip(delays) {
+                for ((name, interval, seconds, awake), delays) in kinds.iter().zip(delays) {
+                    let _awake = if *awake { Some(Awake::start()?) } else { None };
                     let (middle, most) = measure::latency(&cluster, *interval, *seconds)?;
                     eprintln!("{:<40} {name}: p50 {middle:.0} us, p99 {most:.0} us", stack.label(*settings));
                     delays.push(middle);
                 }
             }
         }
-        for (at, (name, _, _)) in kinds.iter().enumerate() {
+        for (at, (name, ..)) in kinds.iter().enumerate() {
             let delay = |way: usize| median(delays[way][at].clone());
             let peers = ways.iter().enumerate().filter(|(_, (stack, _))| *stack != self.ours);
             let peers: Vec<_> = peers.map(|(way, (s, set))| (delay(way), s.label(*set))).collect();

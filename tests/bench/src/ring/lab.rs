@@ -141,3 +141,34 @@ impl Lab {
         ]))
     }
 }
+
+/// Processes of idle priority that keep every processor from sleeping. In a virtual machine a sleeping processor takes
+/// longer to wake than a message takes to be ordered; with them the programs are measured and not the hypervisor.
+pub struct Awake(Vec<Child>);
+
+impl Awake {
+    /// One a processor.
+    ///
+    /// # Errors
+    /// When `chrt` is missing.
+    pub fn start() -> Result<Awake, String> {
+        let mut awake = Awake(Vec::new());
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            let mut command = Command::new("setpriv");
+            command.args(["--pdeathsig", "KILL", "chrt", "--idle", "0", "sh", "-c", "while :; do :; done"]);
+            let child = command.stdin(Stdio::null()).spawn().map_err(|error| format!("chrt: {error}"))?;
+            awake.0.push(child);
+        }
+        Ok(awake)
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // It may have ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

@@ -81,7 +81,7 @@ impl Drop for Hog {
     }
 }
 
-/// Two hogs on every processor.
+/// A hog on every processor, and one more.
 ///
 /// # Errors
 /// When the ring does not form or a program fails.
@@ -90,13 +90,13 @@ pub fn hog(stack: &Stack, folder: &Path, nodes: usize, token_ms: u32, seconds: u
     let (cluster, mut watchers, _) = Cluster::start(&lab, stack, settings(token_ms), folder)?;
     count(&mut watchers)?;
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
-    let hog = Hog::start(2 * processors);
+    let hog = Hog::start(processors + 1);
     std::thread::sleep(Duration::from_secs(seconds));
     drop(hog);
     // What was noticed late is told now.
     std::thread::sleep(Duration::from_secs(3));
     Ok(json!({
-        "nodes": nodes, "token_ms": token_ms, "seconds": seconds, "hogs": 2 * processors,
+        "nodes": nodes, "token_ms": token_ms, "seconds": seconds, "hogs": processors + 1,
         "false_changes": count(&mut watchers)?, "alive": cluster.usage().len(),
     }))
 }
@@ -123,7 +123,11 @@ pub fn rotate(stack: &Stack, folder: &Path, seconds: u64) -> Result<Value, Strin
         }
         rotations += 1;
     }
-    let results = programs.finish()?;
+    let results = programs.finish().map_err(|why| {
+        (1..=3).fold(format!("{why}, after {rotations} rotations"), |text, host| {
+            format!("{text}\nnode {host}:\n{}", cluster.log(host))
+        })
+    })?;
     Ok(json!({
         "seconds": seconds, "rotations": rotations,
         "messages": field(&results, "messages").into_iter().fold(f64::MAX, f64::min), "missing": field(&results, "missing").iter().sum::<f64>(),
