@@ -47,7 +47,6 @@ pub(crate) fn executable() -> PathBuf {
     }
     let own = std::env::current_exe().expect("a test has an executable");
     // Tests lie in target/PROFILE/deps, benchmarks beside the executable.
-    let folder = own.parent().expect("a program lies in a folder");
     let folder = own.parent().expect("an executable lies in a folder");
     let beside = folder.join("holdfast");
     let path = if beside.exists() { beside } else { folder.parent().unwrap_or(folder).join("holdfast") };
