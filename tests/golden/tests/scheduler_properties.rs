@@ -1,13 +1,14 @@
 //! Random clusters, planned and carried out step by step: what must hold for every plan.
 //!
-//! `SEEDS=N` plans N clusters instead of the usual few, `SEED=S` starts elsewhere.
+//! `SEEDS=N` plans N clusters instead of the usual few, `SEED=S` starts elsewhere; `KEEP=FOLDER` keeps clusters that do
+//! not come to rest or depend on the order of the document.
 
 mod clusters;
 mod laws;
 
 use std::collections::BTreeSet;
 
-use clusters::{Cluster, Random};
+use clusters::{Cluster, Constraint, Kind, Random};
 use holdfast_model::Cib;
 use holdfast_model::status::Status;
 use holdfast_scheduler::facts::unpack;
@@ -21,7 +22,7 @@ use holdfast_xml::{Document, Limits};
 const NOW: i64 = 1_790_000_000;
 
 /// How many plans it may take until nothing is left to do.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 8;
 
 const SETTINGS: Settings = Settings { transition_id: 1, scores: true, utilization: false, considered: false };
 
@@ -34,6 +35,7 @@ struct Tally {
     settled_at_once: usize,
     settled_later: usize,
     only_milestones: usize,
+    in_circles: usize,
     waits_for_dropped: usize,
     wrong: Vec<String>,
 }
@@ -118,6 +120,67 @@ fn forget(graph: &TransitionGraph, status: &mut Status) {
     }
 }
 
+/// The cluster as others can read it.
+fn document(cluster: &Cluster, cib: &Cib) -> Document {
+    let mut document = Document::parse(cluster.to_xml(), &Limits::default()).expect("made well-formed");
+    let section = document.root().child("status").expect("every CIB has one").ix();
+    cib.status.to_xml(&mut document, section);
+    document
+}
+
+/// Writes the cluster into the folder that `KEEP` names, if any.
+fn keep(cluster: &Cluster, cib: &Cib, what: &str) {
+    let Ok(folder) = std::env::var("KEEP") else { return };
+    let name = what.replace([' ', ','], "-");
+    std::fs::write(format!("{folder}/{name}.xml"), document(cluster, cib).to_string_pretty())
+        .expect("the folder can be written");
+}
+
+/// Plans that come again and again: the stated reason why a cluster does not come to rest.
+///
+/// Pacemaker's rules have no fixed point in some clusters: where instances of a clone displace each other (each attempt
+/// to keep one where it is reserves a place, and a colocation between interleaved clones looks at one node only), and
+/// where a clone "starts" that has nothing to start, so that whatever is ordered after it is started once more.
+struct Cycle {
+    /// Lines of all its plans.
+    lines: BTreeSet<String>,
+}
+
+/// The plans repeat with some period, to the last action.
+fn cycle(plans: &[Vec<String>]) -> Option<Cycle> {
+    let last = plans.len().checked_sub(1)?;
+    let period = (1..=plans.len() / 2).find(|period| plans[last] == plans[last - period])?;
+    Some(Cycle { lines: plans[last + 1 - period..].iter().flatten().cloned().collect() })
+}
+
+impl Cycle {
+    /// Nothing takes part but instances of clones, and what is ordered after or colocated with a clone.
+    fn only_instances(&self, cluster: &Cluster) -> bool {
+        let cloned = |kind: Kind| matches!(kind, Kind::Clone | Kind::Promotable);
+        let ties = |at: usize| {
+            cluster.constraints.iter().any(|(_, constraint)| match constraint {
+                Constraint::Colocation { rsc, with, .. } => {
+                    *rsc == at && cloned(cluster.resources[*with].kind)
+                }
+                Constraint::Order { first, then, .. } => {
+                    *then == at && cloned(cluster.resources[*first].kind)
+                }
+                Constraint::Location { .. } => false,
+            })
+        };
+        cluster.resources.iter().enumerate().all(|(at, resource)| {
+            let mut names = cluster.primitives(at);
+            names.push(resource.id.clone());
+            let takes_part = self.lines.iter().any(|line| {
+                let subject =
+                    line.split(' ').find(|word| names.iter().any(|name| word.starts_with(name.as_str())));
+                subject.is_some()
+            });
+            !takes_part || cloned(resource.kind) || ties(at)
+        })
+    }
+}
+
 /// Plans, checks and carries out until nothing is left; the first time with some failures.
 fn settle(cluster: &Cluster, cib: &mut Cib, random: &mut Random, tally: &mut Tally, what: &str) {
     let mut plans = Vec::new();
@@ -171,7 +234,11 @@ fn settle(cluster: &Cluster, cib: &mut Cib, random: &mut Random, tally: &mut Tal
         cluster.leave_when_asked(&schedule.graph, &mut cib.status);
     }
     let last = plans.last().cloned().unwrap_or_default();
-    tally.wrong.push(format!("{what}: still busy after {ROUNDS} plans: {last:?}"));
+    keep(cluster, cib, what);
+    match cycle(&plans) {
+        Some(cycle) if cycle.only_instances(cluster) => tally.in_circles += 1,
+        _ => tally.wrong.push(format!("{what}: still busy after {ROUNDS} plans: {last:?}")),
+    }
 }
 
 /// Nodes and constraints in another order must not change the plan. (Node states in another order may: instances get
@@ -184,6 +251,8 @@ fn reorder(cluster: &Cluster, cib: &Cib, random: &mut Random, wrong: &mut Vec<St
     let (first, second) = (plan(cib), plan(&other));
     let (a, b) = (meaning(&first), meaning(&second));
     if a != b {
+        keep(cluster, cib, &format!("{what}, as it was"));
+        keep(&shuffled, &other, &format!("{what}, reordered"));
         let only = |a: &[String], b: &[String]| -> Vec<String> {
             a.iter().filter(|line| !b.contains(line)).cloned().collect()
         };
@@ -218,15 +287,18 @@ fn plans_keep_their_promises() {
     }
     eprintln!(
         "{seeds} clusters, {} plans, {} actions, {} failures, settled by the first plan {}, later {}, \
-         only milestones left {}, waiting for what cannot run {}, wrong {}",
+         only milestones left {}, in circles {}, waiting for what cannot run {}, wrong {}",
         tally.plans,
         tally.actions,
         tally.failures,
         tally.settled_at_once,
         tally.settled_later,
         tally.only_milestones,
+        tally.in_circles,
         tally.waits_for_dropped,
         tally.wrong.len()
     );
+    // Rare company of constraints; if it were not rare, something else would be wrong.
+    assert!(tally.in_circles <= 3 + tally.plans / 500, "{} clusters never come to rest", tally.in_circles);
     assert!(tally.wrong.is_empty(), "{:#?}", tally.wrong.iter().take(12).collect::<Vec<_>>());
 }

@@ -2,12 +2,15 @@
 
 use super::{Element, Maker, What, element};
 
+/// Makes a constraint, unless what was drawn does not fit together.
+type Make = fn(&mut Maker) -> Option<Element>;
+
 impl Maker {
     /// The section `constraints`.
     pub(super) fn constraints(&mut self) -> Element {
         let mut section = element("constraints");
         let size = self.names.top.len();
-        let kinds: [(bool, fn(&mut Maker) -> Option<Element>); 4] = [
+        let kinds: [(bool, Make); 4] = [
             (self.taste.locations, Maker::location),
             (self.taste.colocations, Maker::colocation),
             (self.taste.orders, Maker::order),

@@ -149,10 +149,12 @@ impl Cluster {
             }
             _ => return,
         };
-        // Of two orders of the same pair only the first counts, as far as they say the same (as in Pacemaker).
+        // As in Pacemaker, of two orders of the same pair only the first counts, as far as they say the same, and of two
+        // colocations of the same pair the later one is applied first.
         let pair = |constraint: &Constraint| match constraint {
-            Constraint::Order { first, then, .. } => Some((*first, *then)),
-            Constraint::Location { .. } | Constraint::Colocation { .. } => None,
+            Constraint::Order { first, then, .. } => Some((*first, *then, true)),
+            Constraint::Colocation { rsc, with, .. } => Some((*rsc, *with, false)),
+            Constraint::Location { .. } => None,
         };
         if pair(&constraint).is_some_and(|new| self.constraints.iter().any(|(_, old)| pair(old) == Some(new)))
         {
