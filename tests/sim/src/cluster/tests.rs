@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use holdfast_core::time::Span;
 
 use super::run::{Plan, node_seconds, run};
-use super::sabotage::BUGS;
+use super::sabotage::{BUGS, Bug};
 use super::world::Planner;
 
 fn number(name: &str, default: u64) -> u64 {
@@ -47,7 +47,9 @@ fn the_same_seed_gives_the_same_run() {
 fn every_check_finds_the_bug_planted_for_it() {
     for (bug, words) in BUGS {
         let found = (1..200).find(|&seed| {
-            let plan = Plan { bug: Some(bug), fencing: Some(true), length: Span::secs(40), ..plan(3) };
+            // A host that stays away would be switched on again by fencing.
+            let fencing = Some(bug != Bug::NeverBack);
+            let plan = Plan { bug: Some(bug), fencing, length: Span::secs(40), ..plan(3) };
             run(seed, plan).violation.is_some_and(|why| why.contains(words))
         });
         eprintln!("{bug:?} found by seed {found:?}");
