@@ -40,6 +40,8 @@ pub enum Input<'a> {
     Rekey(Key),
     /// A change of the vote, to be applied by all members.
     Quorum(quorum::Change),
+    /// The lease of the witness's votes has ended: they are given up, at once where no ordered message can say so.
+    WitnessLapsed,
     /// The core behind the ring is alive and working (proof of progress).
     Progress,
     /// An interface went up or down, as far as this host can tell. A hint that hastens probing, never a verdict.

@@ -19,6 +19,7 @@ mod seal;
 pub mod stats;
 pub mod time;
 mod wire;
+pub mod witness;
 
 pub use bytes::Bytes;
 pub use config::{Config, Identity, Key, PersistedRing};

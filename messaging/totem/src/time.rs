@@ -116,6 +116,7 @@ impl Add for Span {
     }
 }
 
+/// Saturates at zero.
 impl Sub for Span {
     type Output = Self;
     fn sub(self, other: Self) -> Self {

@@ -10,7 +10,7 @@ pub use vote::Quorum;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::NodeId;
+use crate::id::{NodeId, RingId};
 use crate::time::Span;
 
 /// The options of votequorum(5), as written.
@@ -36,6 +36,8 @@ pub struct Options {
     pub expected_votes_tracking: bool,
     /// Votes of a witness (quorum device); 0 = none configured.
     pub witness_votes: u32,
+    /// `device { master_wins }`: the part that holds the witness's votes may act, however few its own are.
+    pub witness_wins: bool,
 }
 
 /// Which half wins a tie (`auto_tie_breaker_node`).
@@ -74,6 +76,22 @@ pub struct Status {
     pub allow_downscale: bool,
     /// Votes that the witness gives to this partition.
     pub witness_votes: u32,
+    /// They are held, under a promise of the witness to give them to nobody else. Votes that are not held are at
+    /// hand: nobody needs them now, so they are shown and decide nothing.
+    pub witness_held: bool,
+    /// What each member's own contact with the witness is like, by ascending id; empty where no witness was met.
+    pub witnesses: Vec<Witnessed>,
+}
+
+/// One member's contact with the witness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Witnessed {
+    /// The member.
+    pub node: NodeId,
+    /// It hears the witness.
+    pub alive: bool,
+    /// The witness gives its votes through this member.
+    pub votes: u32,
 }
 
 /// A change of the vote at run time; ordered with the messages, so that all members apply it at the same place.
@@ -85,10 +103,23 @@ pub enum Change {
     Votes(NodeId, u32),
     /// `quorum.cancel_wait_for_all`.
     CancelWaitForAll,
-    /// The witness gives (or takes back) its votes to the partition of this node.
-    Witness(u32),
+    /// What the witness says to the sender of this change.
+    Witness(WitnessChange),
     /// The window of `last_man_standing` is over: expect only those who are here.
     LastManStanding,
+}
+
+/// What the witness says to one member; replaces what it said before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WitnessChange {
+    /// The ring that it was said to. In another ring no votes come of it.
+    pub ring: RingId,
+    /// The member hears the witness.
+    pub alive: bool,
+    /// Number of the grant under which the votes are held; 0 = they are not held, only at hand.
+    pub grant: u64,
+    /// How many votes.
+    pub votes: u32,
 }
 
 impl Options {
@@ -105,6 +136,7 @@ impl Options {
             allow_downscale: false,
             expected_votes_tracking: false,
             witness_votes: 0,
+            witness_wins: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, MemberConfig};
 use crate::id::{NodeId, RingId};
-use crate::quorum::{Change, Options, Quorum, Status, TieBreaker};
+use crate::quorum::{Change, Options, Quorum, Status, TieBreaker, WitnessChange};
 use crate::time::{Instant, Span};
 
 /// Some nodes' votes, formed into rings as a story says.
@@ -41,7 +41,7 @@ impl Story {
         for (id, quorum, old) in &mut self.nodes {
             if chosen(id) {
                 *old = ring;
-                all.push(quorum.form(self.now, &ballots, &goodbyes));
+                all.push(quorum.form(self.now, ring, &ballots, &goodbyes));
             }
         }
         assert!(all.windows(2).all(|w| w[0] == w[1]), "{all:?}");
@@ -175,6 +175,12 @@ fn votes_and_expectation_change_at_run_time() {
     assert_eq!(status.expected_votes, 5, "never below the votes present");
 }
 
+/// What the witness says to this member about the ring formed last.
+fn witness(story: &Story, grant: u64, votes: u32) -> Change {
+    let ring = story.nodes.iter().map(|(_, _, ring)| *ring).max_by_key(|ring| ring.seq).unwrap();
+    Change::Witness(WitnessChange { ring, alive: true, grant, votes })
+}
+
 #[test]
 fn a_witness_breaks_the_tie_and_its_grant_ends_with_the_partition() {
     let mut story = Story::new(&config(2, |o| {
@@ -183,10 +189,50 @@ fn a_witness_breaks_the_tie_and_its_grant_ends_with_the_partition() {
     }));
     assert!(story.ring(&[1, 2], &[]).quorate, "two of three");
     assert!(!story.ring(&[1], &[]).quorate);
-    let status = story.change(&[1], 1, &Change::Witness(1));
-    assert_eq!((status.quorate, status.total_votes), (true, 2));
-    assert!(story.ring(&[1, 2], &[]).quorate);
+    let at_hand = witness(&story, 0, 1);
+    let status = story.change(&[1], 1, &at_hand);
+    assert_eq!((status.quorate, status.total_votes), (false, 2), "votes at hand are shown and decide nothing");
+    let held = witness(&story, 7, 1);
+    let status = story.change(&[1], 1, &held);
+    assert_eq!((status.quorate, status.total_votes, status.witness_held), (true, 2, true));
+    let grown = story.ring(&[1, 2], &[]);
+    assert!(grown.quorate && grown.witness_held, "a grant comes along with all of its ring");
     assert_eq!(story.ring(&[2], &[]).witness_votes, 0, "a grant does not follow a part of the ring");
+}
+
+#[test]
+fn a_grant_for_another_ring_is_none_and_the_last_contact_to_go_takes_it_away() {
+    let mut story = Story::new(&config(4, |o| {
+        o.witness_votes = 1;
+        o.expected_votes = 5;
+    }));
+    story.ring(&[1, 2, 3, 4], &[]);
+    let old = witness(&story, 7, 1);
+    story.ring(&[1, 2], &[]);
+    assert!(!story.change(&[1, 2], 1, &old).quorate, "it was said to a ring that is gone");
+    let held = witness(&story, 8, 1);
+    story.change(&[1, 2], 1, &held);
+    assert!(story.change(&[1, 2], 2, &held).quorate);
+    let gone = Change::Witness(WitnessChange::default());
+    assert!(story.change(&[1, 2], 1, &gone).quorate, "node 2 still hears the witness");
+    let status = story.change(&[1, 2], 2, &gone);
+    assert_eq!((status.quorate, status.total_votes, status.witnesses.len()), (false, 2, 0));
+}
+
+#[test]
+fn waiting_for_all_counts_the_witness_and_master_wins_needs_its_votes_only() {
+    let mut story = Story::new(&config(2, |o| {
+        (o.witness_votes, o.expected_votes, o.wait_for_all) = (1, 3, Some(true));
+    }));
+    assert!(!story.ring(&[1, 2], &[]).quorate, "the witness was not met yet");
+    let at_hand = witness(&story, 0, 1);
+    assert!(story.change(&[1, 2], 1, &at_hand).quorate);
+    let mut story = Story::new(&config(4, |o| {
+        (o.witness_votes, o.expected_votes, o.witness_wins) = (1, 5, true);
+    }));
+    assert!(!story.ring(&[4], &[]).quorate);
+    let held = witness(&story, 3, 1);
+    assert!(story.change(&[4], 4, &held).quorate);
 }
 
 #[test]

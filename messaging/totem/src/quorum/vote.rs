@@ -3,7 +3,7 @@
 
 use crate::config::{Config, MemberConfig};
 use crate::id::{NodeId, RingId};
-use crate::quorum::{Ballot, Change, Options, Status, TieBreaker};
+use crate::quorum::{Ballot, Change, Options, Status, TieBreaker, WitnessChange, Witnessed};
 use crate::time::Instant;
 
 /// The vote as one node keeps it.
@@ -17,7 +17,12 @@ pub struct Quorum {
     expected: u32,
     waiting: bool,
     quorate: bool,
-    witness: u32,
+    /// The ring whose ballots were counted last.
+    ring: RingId,
+    /// Changes of what the witness says, applied since that ring was formed.
+    witness_changes: u64,
+    /// What the witness says to each member.
+    witness: Vec<(NodeId, WitnessChange)>,
     members: Vec<(NodeId, u32)>,
     last_man_standing: Option<Instant>,
     status: Status,
@@ -42,7 +47,9 @@ impl Quorum {
             expected: config.quorum.expected_votes.max(1),
             waiting: false,
             quorate: false,
-            witness: 0,
+            ring: RingId::default(),
+            witness_changes: 0,
+            witness: Vec::new(),
             members: Vec::new(),
             last_man_standing: None,
             status: Status::default(),
@@ -62,6 +69,7 @@ impl Quorum {
         self.configured.clone_from(&config.members);
         self.options.two_node = config.quorum.two_node;
         self.options.witness_votes = config.quorum.witness_votes;
+        self.options.witness_wins = config.quorum.witness_wins;
         self.options.expected_votes = config.quorum.expected_votes;
         self.settle_options();
     }
@@ -115,12 +123,16 @@ impl Quorum {
     /// What this node brings to the vote of the next ring.
     pub fn ballot(&self) -> Ballot {
         let list = matches!(self.options.auto_tie_breaker, Some(TieBreaker::List(_)));
+        let own = self.witness.iter().find(|(id, _)| *id == self.me).map(|(_, w)| *w).unwrap_or_default();
+        let held = own.grant != 0;
         Ballot {
             votes: self.votes,
             expected: self.expected,
             quorate: self.quorate,
             waiting: self.waiting,
-            witness: self.witness,
+            witness: if held { own.votes } else { 0 },
+            grant: own.grant,
+            hears_witness: own.alive,
             ring_size: u16::try_from(self.members.len()).unwrap_or(u16::MAX),
             previous: if list { self.members.iter().map(|(id, _)| *id).collect() } else { Vec::new() },
         }
@@ -141,6 +153,7 @@ impl Quorum {
     pub fn form(
         &mut self,
         now: Instant,
+        ring: RingId,
         ballots: &[(NodeId, RingId, Ballot)],
         goodbyes: &[NodeId],
     ) -> Status {
@@ -156,16 +169,23 @@ impl Quorum {
             expected = expected.min(self.options.expected_votes.max(total));
         }
         // A grant of the witness holds as long as nobody of the ring that got it is missing.
-        let grant = |ring: &RingId, b: &Ballot| {
-            let came = ballots.iter().filter(|(_, r, _)| r == ring).count();
-            if came == usize::from(b.ring_size) { b.witness } else { 0 }
+        let kept = |old: &RingId, b: &Ballot| {
+            let came = ballots.iter().filter(|(_, r, _)| r == old).count();
+            let whole = came == usize::from(b.ring_size) && b.grant != 0;
+            let (grant, votes) = if whole { (b.grant, b.witness) } else { (0, 0) };
+            WitnessChange { ring, alive: b.hears_witness, grant, votes }
         };
-        self.witness = ballots.iter().map(|(_, ring, b)| grant(ring, b)).max().unwrap_or(0);
+        (self.ring, self.witness_changes) = (ring, 0);
+        self.witness = ballots
+            .iter()
+            .map(|(id, old, b)| (*id, kept(old, b)))
+            .filter(|(_, change)| change.alive || change.grant != 0)
+            .collect();
         self.expected = expected.max(total);
         let quorum = self.needed(self.expected, ballots.len());
-        let present = total.saturating_add(self.witness);
+        let present = total.saturating_add(self.held());
         let settled = ballots.iter().any(|(_, _, b)| b.quorate && !b.waiting);
-        let waiting = ballots.iter().any(|(_, _, b)| b.waiting) && !settled && total < self.expected;
+        let waiting = ballots.iter().any(|(_, _, b)| b.waiting) && !settled && present < self.expected;
         let ids: Vec<NodeId> = ballots.iter().map(|(id, _, _)| *id).collect();
         let previous: Vec<NodeId> = ballots
             .iter()
@@ -173,7 +193,7 @@ impl Quorum {
             .flat_map(|(_, _, b)| b.previous.iter().copied())
             .collect();
         let tie = self.wins_tie(&ids, total, quorum, any_quorate, &previous);
-        self.quorate = !waiting && (present >= quorum || tie);
+        self.quorate = !waiting && (present >= quorum || tie || self.wins_by_witness());
         // Without quorum the wait is armed again.
         self.waiting = waiting || (any_quorate && !self.quorate && self.wait_for_all());
         self.members = ballots.iter().map(|(id, _, b)| (*id, b.votes)).collect();
@@ -182,7 +202,7 @@ impl Quorum {
             && lost > 0
             && self.lowest_expected(total) < self.expected)
             .then(|| now + self.options.last_man_standing_window);
-        self.status = self.describe(present, quorum);
+        self.status = self.describe(total, quorum);
         self.status.clone()
     }
 
@@ -202,11 +222,7 @@ impl Quorum {
                 self.expected = self.expected.max(total);
             }
             Change::CancelWaitForAll => self.waiting = false,
-            Change::Witness(votes) => {
-                let known = self.members.iter().any(|(id, _)| *id == sender);
-                self.witness =
-                    if known { (*votes).min(self.options.witness_votes.max(self.witness)) } else { 0 };
-            }
+            Change::Witness(change) => self.witness_says(sender, *change),
             Change::LastManStanding => {
                 if self.quorate && self.options.last_man_standing {
                     self.expected = self.expected.min(self.lowest_expected(total));
@@ -214,19 +230,74 @@ impl Quorum {
                 self.last_man_standing = None;
             }
         }
-        let present = total.saturating_add(self.witness);
+        let present = total.saturating_add(self.held());
         let quorum = self.needed(self.expected, self.members.len());
-        if self.waiting && total >= self.expected {
+        if self.waiting && total.saturating_add(self.shown()) >= self.expected {
             self.waiting = false;
         }
         let ids: Vec<NodeId> = self.members.iter().map(|(id, _)| *id).collect();
         let tie = self.quorate && self.wins_tie(&ids, total, quorum, true, &ids);
-        self.quorate = !self.waiting && (present >= quorum || tie);
-        let status = self.describe(present, quorum);
+        let was = self.quorate;
+        self.quorate = !self.waiting && (present >= quorum || tie || self.wins_by_witness());
+        // Without quorum the wait is armed again.
+        self.waiting |= was && !self.quorate && self.wait_for_all();
+        let status = self.describe(total, quorum);
         (status != self.status).then(|| {
             self.status = status;
             self.status.clone()
         })
+    }
+
+    /// Takes what the witness says to one member. Votes said to another ring are no votes of this one.
+    fn witness_says(&mut self, sender: NodeId, said: WitnessChange) {
+        self.witness_changes += 1;
+        if !self.members.iter().any(|(id, _)| *id == sender) {
+            return;
+        }
+        let held = self.witness.iter().find(|(id, _)| *id == sender).map_or(0, |(_, w)| w.grant);
+        let ours = said.ring == self.ring || (said.grant != 0 && said.grant == held);
+        let said = if ours { said } else { WitnessChange { grant: 0, votes: 0, ..said } };
+        self.witness.retain(|(id, _)| *id != sender);
+        if said.alive || said.grant != 0 {
+            let place = self.witness.partition_point(|(id, _)| *id < sender);
+            self.witness.insert(place, (sender, said));
+        }
+    }
+
+    /// Gives up what this node holds of the witness, where no ordered message can say so in time.
+    pub fn forfeit_witness(&mut self) {
+        self.witness.retain(|(id, _)| *id != self.me);
+        self.status.witness_held &= self.held() > 0;
+    }
+
+    /// What this node's own witness says, as all members have it, and how many such changes they have applied.
+    pub fn own_witness(&self) -> (WitnessChange, u64) {
+        let own = self.witness.iter().find(|(id, _)| *id == self.me).map(|(_, said)| *said);
+        (own.unwrap_or_default(), self.witness_changes)
+    }
+
+    /// The grant that the votes of this ring are held under, if they are.
+    pub fn grant(&self) -> Option<u64> {
+        self.witness.iter().map(|(_, said)| said.grant).find(|grant| *grant != 0)
+    }
+
+    /// Votes of the members alone.
+    pub fn member_votes(&self) -> u32 {
+        self.total()
+    }
+
+    /// Votes of the witness that are held.
+    fn held(&self) -> u32 {
+        self.witness.iter().filter(|(_, said)| said.grant != 0).map(|(_, said)| said.votes).max().unwrap_or(0)
+    }
+
+    /// Votes of the witness that are held or at hand.
+    fn shown(&self) -> u32 {
+        self.witness.iter().map(|(_, said)| said.votes).max().unwrap_or(0)
+    }
+
+    fn wins_by_witness(&self) -> bool {
+        self.options.witness_wins && self.held() > 0
     }
 
     /// When the window of `last_man_standing` ends.
@@ -289,19 +360,26 @@ impl Quorum {
         }
     }
 
-    fn describe(&self, total_votes: u32, quorum: u32) -> Status {
+    fn describe(&self, members: u32, quorum: u32) -> Status {
+        let witnessed = |(node, said): &(NodeId, WitnessChange)| Witnessed {
+            node: *node,
+            alive: said.alive,
+            votes: said.votes,
+        };
         Status {
             quorate: self.quorate,
             expected_votes: self.expected,
             quorum,
-            total_votes,
+            total_votes: members.saturating_add(self.shown()),
             two_node: self.options.two_node,
             wait_for_all: self.wait_for_all(),
             waiting_for_all: self.waiting,
             last_man_standing: self.options.last_man_standing,
             auto_tie_breaker: self.options.auto_tie_breaker.is_some(),
             allow_downscale: self.options.allow_downscale,
-            witness_votes: self.witness,
+            witness_votes: self.shown(),
+            witness_held: self.held() > 0,
+            witnesses: self.witness.iter().map(witnessed).collect(),
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::stats::{PeerLink, Statistics};
 use crate::time::{Instant, Now, Span};
 use crate::wire::control::Seat;
 use crate::wire::presence::{Heard, Phase};
+use crate::witness::RingState;
 
 /// Bytes that may wait to be sent.
 const QUEUE: usize = 4 << 20;
@@ -224,6 +225,7 @@ impl Ring {
                 self.packer.push_control(change.encode());
                 self.work_waits();
             }
+            Input::WitnessLapsed => self.witness_lapsed(),
             Input::Progress => self.progress_at = self.now.mono,
             Input::LinkState { link, up } => self.link_state(link, up),
             Input::Refused { link, to } => self.port_refused(link, to),
@@ -255,6 +257,25 @@ impl Ring {
     /// The vote as of now.
     pub fn quorum(&self) -> quorum::Status {
         self.quorum.status().clone()
+    }
+
+    /// The ring as the client of a witness must know it.
+    pub fn witness_state(&self) -> RingState {
+        let status = self.quorum.status();
+        let (own, changes) = self.quorum.own_witness();
+        RingState {
+            ring: self.view.as_ref().map(|v| v.ring).unwrap_or_default(),
+            members: self.view.iter().flat_map(|v| &v.members).map(|m| m.id).collect(),
+            configured: self.config.members.iter().map(|m| m.id).collect(),
+            working: self.phase == Phase::Operational && self.leaving.is_none(),
+            quorate: status.quorate,
+            waiting: status.waiting_for_all,
+            votes: self.quorum.member_votes(),
+            quorum: status.quorum,
+            grant: self.quorum.grant(),
+            changes,
+            own,
+        }
     }
 
     /// The state of the membership protocol.
@@ -367,6 +388,9 @@ impl Ring {
         shift(&mut self.progress_at);
         if late >= token && self.phase == Phase::Operational && self.order.seats.len() > 1 {
             self.gather(GatherReason::Pause);
+            if self.relies_on_witness() {
+                self.give_up_quorum();
+            }
         }
     }
 
@@ -417,19 +441,44 @@ impl Ring {
         .min_by_key(|(at, _)| *at)
     }
 
+    /// A ring that acts by the witness's votes alone gives them up sooner: others wait for that.
     fn doubt_deadline(&self) -> Option<Instant> {
-        self.idle_since.map(|at| at + self.config.timing.token.times(2))
+        let token = self.config.timing.token;
+        let wait = if self.relies_on_witness() { token.over(2) } else { token.times(2) };
+        self.idle_since.map(|at| at + wait)
     }
 
     /// Who works in no ring for long must not believe that it may still act.
     fn doubt_quorum(&mut self) {
         if self.doubt_deadline().is_some_and(|at| at <= self.now.mono) {
-            self.idle_since = None;
-            let status = quorum::Status { quorate: false, total_votes: self.own_votes(), ..self.quorum() };
-            if let Some(view) = &mut self.view {
-                view.quorum = status.clone();
-            }
-            self.out.push_back(Output::Quorum(status));
+            self.give_up_quorum();
+        }
+    }
+
+    fn relies_on_witness(&self) -> bool {
+        let status = self.quorum.status();
+        status.quorate && status.witness_held && self.quorum.member_votes() < status.quorum
+    }
+
+    fn give_up_quorum(&mut self) {
+        self.idle_since = None;
+        self.quorum.forfeit_witness();
+        let status = quorum::Status { quorate: false, total_votes: self.own_votes(), ..self.quorum() };
+        if let Some(view) = &mut self.view {
+            view.quorum = status.clone();
+        }
+        self.out.push_back(Output::Quorum(status));
+    }
+
+    fn witness_lapsed(&mut self) {
+        if self.phase == Phase::Operational {
+            let gone = quorum::Change::Witness(quorum::WitnessChange::default());
+            self.packer.push_control(gone.encode());
+            self.work_waits();
+        } else if self.relies_on_witness() {
+            self.give_up_quorum();
+        } else {
+            self.quorum.forfeit_witness();
         }
     }
 

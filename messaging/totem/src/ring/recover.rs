@@ -283,7 +283,7 @@ impl Ring {
         let ballots: Vec<(NodeId, RingId, quorum::Ballot)> =
             slots.iter().map(|s| (s.seat.node, s.old_ring, s.ballot.clone())).collect();
         let goodbyes: Vec<NodeId> = slots.iter().flat_map(|s| s.goodbyes.iter().copied()).collect();
-        let status = self.quorum.form(self.now.mono, &ballots, &goodbyes);
+        let status = self.quorum.form(self.now.mono, self.order.ring, &ballots, &goodbyes);
         let stayed = |id: &NodeId| companions.contains(id) && old_ids.contains(id);
         let members = slots.iter().map(|s| Member {
             id: s.seat.node,

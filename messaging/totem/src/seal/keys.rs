@@ -39,8 +39,18 @@ fn expand<const N: usize>(prk: &hkdf::Prk, info: &[&[u8]]) -> [u8; N] {
     let mut out = [0; N];
     prk.expand(info, Length(N))
         .and_then(|okm| okm.fill(&mut out))
-        .expect("HKDF-SHA256 yields up to 8160 bytes, and no caller asks for more than 64");
+        .expect("HKDF-SHA256 yields up to 8160 bytes, and no caller asks for more than 128");
     out
+}
+
+/// The key that a cluster shares with its witness: 128 bytes from key file and cluster name.
+pub fn witness_key(key: &Key, cluster_name: &str) -> Key {
+    let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, cluster_name.as_bytes());
+    let mut bytes: [u8; 128] = expand(&salt.extract(key.bytes()), &[b"holdfast 1 witness"]);
+    let derived = Key::new(&bytes).expect("128 bytes are a key");
+    bytes.fill(0);
+    std::hint::black_box(&bytes);
+    derived
 }
 
 impl Master {

@@ -62,6 +62,8 @@ fn control_messages_keep_their_bytes() {
             quorate: true,
             waiting: false,
             witness: 0,
+            grant: 0,
+            hears_witness: true,
             ring_size: 2,
             previous: vec![NodeId(5)],
         },
@@ -71,7 +73,7 @@ fn control_messages_keep_their_bytes() {
     let boot = "bb".repeat(16);
     let slot_bytes = format!(
         "{seat} {ring} 0a00000000000000 0c00000000000000 0900000000000000 0100 01000000 0100 04000000 \
-         01000000 03000000 01 00000000 0200 0100 05000000 {boot} 02 6e31"
+         01000000 03000000 05 00000000 0000000000000000 0200 0100 05000000 {boot} 02 6e31"
     );
     check(&Control::Accept { ring: RING, slot: slot.clone() }, &format!("06 {ring} {slot_bytes}"));
     check(&Control::Commit { ring: RING, slots: vec![slot] }, &format!("08 {ring} 0100 {slot_bytes}"));
