@@ -62,6 +62,8 @@ pub enum RingRequest {
         /// `knet`, `ipc`, `totem`, `schedmiss` or `all`.
         what: String,
     },
+    /// The witness as this node sees it.
+    Witness,
 }
 
 /// The answer.
@@ -77,6 +79,8 @@ pub enum RingReply {
     Done,
     /// Process groups: one row a member.
     Groups(Vec<GroupMember>),
+    /// The witness; `None` when none is configured.
+    Witness(Option<WitnessInfo>),
 }
 
 /// One member of a process group.
@@ -156,4 +160,43 @@ pub struct RingQuorum {
     pub provider: String,
     /// The witness, where one is configured: its votes, and whether we have them now.
     pub witness: Option<(u32, bool)>,
+    /// Each member's own contact with the witness: node id, it hears it, it is given the votes.
+    pub witnesses: Vec<(u32, bool, bool)>,
+    /// `master_wins` is in force.
+    pub witness_wins: bool,
+}
+
+/// The witness as one node sees it; texts are in the words of the old tools.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessInfo {
+    /// Local node id.
+    pub node: u32,
+    /// Name of the cluster.
+    pub cluster: String,
+    /// Host and port as configured.
+    pub host: String,
+    /// The address in use.
+    pub address: String,
+    /// What the witness calls itself.
+    pub name: String,
+    /// The algorithm.
+    pub algorithm: String,
+    /// The tie-breaker.
+    pub tie_breaker: String,
+    /// `Connected`, `Connect failed`, ...
+    pub state: String,
+    /// Its last answer.
+    pub vote: String,
+    /// Milliseconds that the votes still count without another word; `None` when they are not held.
+    pub lease_ms: Option<u64>,
+    /// Milliseconds since its last answer.
+    pub silent_ms: Option<u64>,
+    /// The last word of the heuristics.
+    pub heuristics: String,
+    /// The node list.
+    pub configured: Vec<u32>,
+    /// Members of the present ring.
+    pub members: Vec<u32>,
+    /// Votes of the witness.
+    pub votes: u32,
 }

@@ -215,6 +215,7 @@ impl Driver {
                 RingSeverity::Debug => debug!(subsystem = "TOTEM", "{event}"),
             },
             Event::Warning(text) => warn!(subsystem = "TOTEM", "{text}"),
+            Event::Notice(text) => info!(subsystem = "VOTEQ", "{text}"),
             Event::Fatal(text) => {
                 error!(subsystem = "TOTEM", "{text}");
                 self.end = Some(End::Restart(text));

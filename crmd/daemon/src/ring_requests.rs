@@ -2,10 +2,14 @@
 //!
 //! Knows both vocabularies and decides nothing.
 
-use holdfast_api::ring::{GroupMember, LinkInfo, PeerInfo, RingLinks, RingQuorum, RingReply, RingRequest};
+use holdfast_api::ring::{
+    GroupMember, LinkInfo, PeerInfo, RingLinks, RingQuorum, RingReply, RingRequest, WitnessInfo,
+};
 use holdfast_api::{Failure, FailureKind, Reply};
 use holdfast_node::admin::{Admin, AdminError};
-use holdfast_node::thread::RingStatus;
+use holdfast_node::thread::{RingStatus, WitnessStatus};
+use holdfast_node::witness as words;
+use holdfast_totem::witness::State;
 
 /// What the daemon itself must do after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +42,11 @@ pub async fn answer(admin: &mut Admin, request: RingRequest) -> (Reply, Errand) 
 pub fn is_harmless(request: &RingRequest) -> bool {
     matches!(
         request,
-        RingRequest::Links | RingRequest::Quorum | RingRequest::MapList { .. } | RingRequest::Groups
+        RingRequest::Links
+            | RingRequest::Quorum
+            | RingRequest::MapList { .. }
+            | RingRequest::Groups
+            | RingRequest::Witness
     )
 }
 
@@ -60,6 +68,7 @@ async fn act(admin: &mut Admin, request: RingRequest) -> Result<RingReply, Admin
         RingRequest::SetExpected { votes } => admin.set_expected(votes).map(|()| RingReply::Done),
         RingRequest::Kill { node } => admin.kill(node).await.map(|()| RingReply::Done),
         RingRequest::Groups => Ok(RingReply::Groups(groups(&*admin.status().await?))),
+        RingRequest::Witness => Ok(RingReply::Witness(witness(&*admin.status().await?))),
     }
 }
 
@@ -148,5 +157,33 @@ fn quorum(status: &RingStatus) -> RingQuorum {
         provider: "corosync_votequorum".to_owned(),
         witness: (status.config.quorum.witness_votes > 0)
             .then_some((status.config.quorum.witness_votes, own.witness_votes > 0)),
+        witnesses: own.witnesses.iter().map(|w| (w.node.0, w.alive, w.votes > 0)).collect(),
+        witness_wins: status.config.quorum.witness_wins,
     }
+}
+
+fn witness(status: &RingStatus) -> Option<WitnessInfo> {
+    let WitnessStatus { settings, standing } = status.witness.as_ref()?;
+    let state = match standing.state {
+        State::Unresolved => "Host name has no address",
+        State::Connecting => "Connect failed",
+        State::Connected => "Connected",
+    };
+    Some(WitnessInfo {
+        node: status.local.0,
+        cluster: status.config.cluster_name.clone(),
+        host: format!("{}:{}", settings.host, settings.port),
+        address: standing.address.map(|address| address.to_string()).unwrap_or_default(),
+        name: standing.name.clone(),
+        algorithm: words::algorithm(settings.terms.algorithm).to_owned(),
+        tie_breaker: words::tie_breaker(&settings.terms.tie_breaker),
+        state: state.to_owned(),
+        vote: standing.verdict.word().to_owned(),
+        lease_ms: standing.lease.map(|span| span.as_millis()),
+        silent_ms: standing.silent.map(|span| span.as_millis()),
+        heuristics: words::health(standing.heuristics).to_owned(),
+        configured: status.config.members.iter().map(|member| member.id.0).collect(),
+        members: status.view.iter().flat_map(|view| &view.members).map(|member| member.id.0).collect(),
+        votes: settings.terms.votes,
+    })
 }

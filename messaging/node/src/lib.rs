@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod config;
 pub mod groups;
+pub mod heuristics;
 pub mod keys;
 pub mod lines;
 pub mod load;
@@ -12,5 +13,6 @@ pub mod machine;
 pub mod runtime_map;
 mod sys;
 pub mod thread;
+pub mod witness;
 
 pub use thread::{Event, RingEvents, RingHandle, RingThread, Settings, StartError};

@@ -67,6 +67,7 @@ impl World {
             scheduling: Scheduling::Nice(0),
             lock_memory: false,
             groups: Some(ServerSettings { path: self.socket(id), users: vec![], groups: vec![] }),
+            witness: None,
         }
     }
 

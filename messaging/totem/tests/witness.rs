@@ -10,10 +10,12 @@ use std::net::SocketAddr;
 use holdfast_totem::config::{LinkAddress, MemberConfig};
 use holdfast_totem::time::{Instant, Now, Span, Wall};
 use holdfast_totem::witness::{
-    Algorithm, Checks, Client, ClientOutput, ClusterKey, Record, Server, ServerOutput, State, Terms, TieBreaker,
-    decode_records, encode_records, key,
+    Algorithm, Checks, Client, ClientOutput, ClusterKey, Record, Server, ServerOutput, State, Terms,
+    TieBreaker, decode_records, encode_records, key,
 };
-use holdfast_totem::{Config, Identity, Input, Key, NodeId, Output, PersistedRing, Phase, Ring, ViewKind, quorum};
+use holdfast_totem::{
+    Config, Identity, Input, Key, NodeId, Output, PersistedRing, Phase, Ring, ViewKind, quorum,
+};
 
 /// The witness's place among the hosts.
 const W: u32 = 0;
@@ -653,8 +655,7 @@ fn whatever_happens_the_votes_have_one_holder() {
     let seeds: u64 = option_env!("SEEDS").and_then(|s| s.parse().ok()).unwrap_or(40);
     for seed in 0..seeds {
         let nodes = [2, 2, 4, 4, 3, 6][usize::try_from(seed % 6).unwrap()];
-        let algorithm =
-            if seed % 3 == 0 { Algorithm::LastManStanding } else { Algorithm::HalfSplit };
+        let algorithm = if seed % 3 == 0 { Algorithm::LastManStanding } else { Algorithm::HalfSplit };
         let told = std::panic::catch_unwind(|| random_story(nodes, algorithm, 1_000 + seed));
         assert!(told.is_ok(), "seed {seed}");
     }

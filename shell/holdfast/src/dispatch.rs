@@ -7,6 +7,7 @@ use crate::install;
 use crate::ring;
 use crate::service;
 use crate::start;
+use crate::witness;
 use crate::wrap;
 
 /// Exit status of a wrong call (`EX_USAGE` of sysexits.h).
@@ -58,6 +59,7 @@ pub static TABLE: &[Command] = &[
     // Services.
     command(Service, "daemon", &["holdfastd"], "run one node of the cluster in the foreground", holdfast_daemon::command::run),
     command(Service, "ring", &[], "the ring alone, without cluster manager", ring::run),
+    command(Service, "witness", &["corosync-qnetd"], "give the vote of even clusters, on a third machine", witness::run),
     // Tools of the old stack. One line a tool: name, other names, summary, function.
     command(
         Tool,
@@ -72,6 +74,8 @@ pub static TABLE: &[Command] = &[
     command(Tool, "corosync-cpgtool", &[], "process groups and their members", holdfast_tools::corosync_cpgtool::run),
     command(Tool, "crm_simulate", &[], "show what the cluster would do", holdfast_tools::crm_simulate::run),
     command(Tool, "corosync-keygen", &[], "make the key that all nodes share", holdfast_tools::corosync_keygen::run),
+    command(Tool, "corosync-qdevice-tool", &[], "the witness as this node sees it", holdfast_tools::corosync_qdevice_tool::run),
+    command(Tool, "corosync-qnetd-tool", &[], "the clusters of the witness that runs here", witness::tool),
     command(Tool, "corosync-quorumtool", &[], "votes and quorum", holdfast_tools::corosync_quorumtool::run),
     command(Tool, "crm", &[], "the shell of the cluster", holdfast_tools::crm::run),
     command(Tool, "cibadmin", &[], "query and change the configuration as XML", holdfast_tools::cibadmin::run),
@@ -237,7 +241,7 @@ pub fn link_names() -> impl Iterator<Item = &'static str> {
         .iter()
         .filter(|command| matches!(command.kind, Kind::Service | Kind::Tool))
         .flat_map(|command| std::iter::once(command.name).chain(command.also.iter().copied()))
-        .filter(|name| !matches!(*name, "daemon" | "ring"))
+        .filter(|name| !matches!(*name, "daemon" | "ring" | "witness"))
 }
 
 /// Edit distance with neighbours swapped counted as one: typing errors are short.

@@ -8,6 +8,7 @@ mod install;
 mod ring;
 mod service;
 mod start;
+mod witness;
 mod wrap;
 
 use std::process::ExitCode;

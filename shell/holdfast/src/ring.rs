@@ -86,6 +86,7 @@ async fn serve(config: PathBuf) -> Result<i32, String> {
             Some(Event::View(view)) => lines::view(&view).iter().for_each(|line| eprintln!("{line}")),
             Some(Event::Log(event)) => eprintln!("[TOTEM ] {event}"),
             Some(Event::Warning(text)) => eprintln!("[MAIN  ] warning: {text}"),
+            Some(Event::Notice(text)) => eprintln!("[VOTEQ ] {text}"),
             Some(Event::Ordered { order: Order::Reload, .. }) => reload(&mut admin),
             Some(Event::Ordered { order: Order::Kill(node), .. }) => {
                 if node == handle.node() {

@@ -217,11 +217,18 @@ fn members(quorum: &RingQuorum, addresses: &BTreeMap<u32, Vec<String>>, style: S
         Order::Address | Order::Id => rows.sort_by_key(|row| row.0),
     }
     for (node, votes, own) in rows {
-        let column = match (quorum.witness, device || style.parsable) {
+        let column = match (device, device || style.parsable) {
             (_, false) => String::new(),
-            (None, true) => format!("{:>10} ", "NR"),
-            (Some((_, cast)), true) => {
-                format!("{:>10} ", if cast { "A,V,NMW" } else { "A,NV,NMW" })
+            (false, true) => format!("{:>10} ", "NR"),
+            (true, true) => {
+                let own = quorum.witnesses.iter().find(|(id, _, _)| id == node);
+                let (alive, vote) = own.map_or((false, false), |(_, alive, vote)| (*alive, *vote));
+                let words = [
+                    if alive { "A" } else { "NA" },
+                    if vote { "V" } else { "NV" },
+                    if quorum.witness_wins { "MW" } else { "NMW" },
+                ];
+                format!("{:>10} ", words.join(","))
             }
         };
         let local = if *node == quorum.local { " (local)" } else { "" };
@@ -292,6 +299,8 @@ mod tests {
             members: vec![(1, 1, "node1".to_owned()), (2, 1, "node2".to_owned())],
             provider: "corosync_votequorum".to_owned(),
             witness: None,
+            witnesses: Vec::new(),
+            witness_wins: false,
         }
     }
 
@@ -335,7 +344,8 @@ Membership information
 
     #[test]
     fn the_witness_has_its_column_and_row() {
-        let quorum = RingQuorum { witness: Some((1, true)), ..example() };
+        let witnesses = vec![(1, true, true), (2, false, false)];
+        let quorum = RingQuorum { witness: Some((1, true)), witnesses, ..example() };
         let style = Style { hexadecimal: true, addresses: true, order: Order::Id, ..Style::default() };
         let addresses = [(1, vec!["10.0.0.1".to_owned()]), (2, vec!["10.0.0.2".to_owned()])].into();
         let expected = "
@@ -343,7 +353,7 @@ Membership information
 ----------------------
     Nodeid      Votes    Qdevice Name
 0x00000001          1    A,V,NMW 10.0.0.1
-0x00000002          1    A,V,NMW 10.0.0.2 (local)
+0x00000002          1  NA,NV,NMW 10.0.0.2 (local)
 0x00000000          1            Qdevice
 ";
         assert_eq!(members(&quorum, &addresses, style), expected);

@@ -11,6 +11,7 @@ pub mod corosync_cfgtool;
 pub mod corosync_cmapctl;
 pub mod corosync_cpgtool;
 pub mod corosync_keygen;
+pub mod corosync_qdevice_tool;
 pub mod corosync_quorumtool;
 pub mod corosync_support;
 pub mod crm;

@@ -277,11 +277,19 @@ impl Cluster {
     /// # Panics
     /// When it cannot be started.
     pub fn start(&mut self, node: usize) {
+        self.serve(node, &["daemon"]);
+    }
+
+    /// Starts another service of the executable on a node.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn serve(&mut self, node: usize, words: &[&str]) {
         let console = self.nodes[node].base.join("log/console.log");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(console).expect("own folder");
         let daemon = self
             .command(node, "holdfast")
-            .arg("daemon")
+            .args(words)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("an open file"))
             .stderr(log)
@@ -328,6 +336,24 @@ impl Cluster {
             status.map(|_| ()).ok_or_else(|| self.console(node))
         });
         status.and_then(|s| s.code()).unwrap_or(128)
+    }
+
+    /// Ends what was started last on a node with all its children, without a warning.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill(&mut self, node: usize) {
+        let first = self.guard(node);
+        let below = children(first);
+        // The guard first: it would start the daemon again.
+        signal(first, Signal::KILL);
+        for pid in below {
+            let alive = std::path::Path::new(&format!("/proc/{pid}")).exists();
+            if alive {
+                signal(pid, Signal::KILL);
+            }
+        }
+        self.ended(node);
     }
 
     /// What a node's daemon said.

@@ -18,6 +18,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 mod timings;
+mod witness;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use environment::{Environment, InterfaceAddress};
@@ -27,6 +28,8 @@ pub use resolved::{
     Allowed, CorosyncConf, Device, DeviceAlgorithm, Heuristics, Level, Link, LinkMode, Logging, Manager,
     Node, Quorum, RootCgroup, Scheduling, Seal, System, TieBreaker, Timestamp, Timings, Transport,
 };
+
+pub use witness::WitnessSettings;
 
 /// What reading a file gave.
 #[derive(Clone, Debug)]
@@ -62,6 +65,22 @@ pub fn read(text: &str, environment: &Environment) -> Reading {
         finding.file.clone_from(&environment.file);
     }
     Reading { conf, findings }
+}
+
+/// Reads a file of `uidgid.d`: users and groups that may use the local sockets, and nothing else.
+pub fn read_allowed(text: &str, file: &str) -> (Vec<Allowed>, Vec<Diagnostic>) {
+    let (root, syntax) = syntax::parse(text);
+    let mut findings = reader::Findings { list: syntax };
+    reader::check(&root, &mut findings);
+    for section in root.sections.iter().filter(|section| section.name != "uidgid") {
+        let what = format!("section '{}' does not belong here", section.name);
+        findings.push(
+            Diagnostic::error(section.span, what).expected("uidgid { uid: NAME } or uidgid { gid: NAME }"),
+        );
+    }
+    let mut findings = findings.list;
+    findings.iter_mut().for_each(|finding| finding.file = file.to_owned());
+    (logging::allowed(&root), findings)
 }
 
 /// As [`read`], from the bytes of a file; a byte that is no UTF-8 is refused with its place unless it stands in a

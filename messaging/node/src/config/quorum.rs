@@ -252,14 +252,12 @@ fn resolve_device(
                 .expected("at least two votes of 'expected_votes' left for the nodes"),
         );
     }
-    findings.push(
-        Diagnostic::warning(
-            section.span,
-            "this version has no client of a witness: its votes count as expected and are never given",
-        )
-        .value("device")
-        .next_step("remove the section; for two nodes write 'two_node: 1' and fencing"),
-    );
+    if net.value("algorithm") == Some("2nodelms") {
+        findings.push(
+            Diagnostic::warning(place(net, "algorithm"), "algorithm '2nodelms' is read as 'lms'")
+                .value("2nodelms"),
+        );
+    }
     let timeout = positive(section, "timeout").unwrap_or(10_000);
     let sync_timeout = positive(section, "sync_timeout").unwrap_or(30_000);
     Some(Device {
@@ -269,6 +267,8 @@ fn resolve_device(
         master_wins: flag(section, "master_wins").unwrap_or(false),
         host: host.to_owned(),
         port: number(net, "port").and_then(|port| u16::try_from(port).ok()).unwrap_or(5403),
+        connect_timeout: positive(net, "connect_timeout").unwrap_or(1_000),
+        force_ip_version: number(net, "force_ip_version").and_then(|v| u8::try_from(v).ok()).unwrap_or(0),
         algorithm,
         tie_breaker: tie_breaker(net, "tie_breaker", nodes, findings),
         keep_active_partition: net
@@ -278,16 +278,31 @@ fn resolve_device(
         heuristics: section
             .all("heuristics")
             .last()
-            .and_then(|section| heuristics(section, timeout, sync_timeout)),
+            .and_then(|section| heuristics(section, timeout, sync_timeout, findings)),
     })
 }
 
-fn heuristics(section: &Section, timeout: u32, sync_timeout: u32) -> Option<Heuristics> {
+fn heuristics(
+    section: &Section,
+    timeout: u32,
+    sync_timeout: u32,
+    findings: &mut Findings,
+) -> Option<Heuristics> {
     let regular = match section.value("mode") {
         Some("on") => true,
         Some("sync") => false,
         _ => return None,
     };
+    for entry in section.keys.iter().filter(|entry| entry.key.starts_with("exec_")) {
+        let words = crate::heuristics::words(&entry.value).filter(|words| !words.is_empty());
+        if words.is_none_or(|words| !words[0].starts_with('/')) {
+            findings.push(
+                Diagnostic::error(entry.value_span, format!("bad value of '{}'", entry.key))
+                    .value(&entry.value)
+                    .expected("the path of a program from '/', with its arguments; quotes closed"),
+            );
+        }
+    }
     Some(Heuristics {
         regular,
         interval: positive(section, "interval").unwrap_or(timeout.saturating_mul(3)),

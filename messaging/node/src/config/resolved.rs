@@ -184,6 +184,10 @@ pub struct Device {
     pub master_wins: bool,
     pub host: String,
     pub port: u16,
+    /// Milliseconds that one address of the witness is tried before the next.
+    pub connect_timeout: u32,
+    /// 4 or 6: only addresses of this version; 0: any.
+    pub force_ip_version: u8,
     pub algorithm: DeviceAlgorithm,
     pub tie_breaker: TieBreaker,
     pub keep_active_partition: bool,

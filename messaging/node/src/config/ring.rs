@@ -92,6 +92,7 @@ impl CorosyncConf {
             allow_downscale: own.allow_downscale,
             expected_votes_tracking: own.expected_votes_tracking || self.open,
             witness_votes: own.device.as_ref().map_or(0, |device| device.votes),
+            witness_wins: own.device.as_ref().is_some_and(|device| device.master_wins),
         }
     }
 }

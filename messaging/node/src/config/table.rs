@@ -191,7 +191,12 @@ pub const ROWS: &[Row] = &[
     row("quorum.device", "model", Word(&["net"]), Translated("a witness")),
     row("quorum.device", "votes", U32, Read),
     row("quorum.device", "timeout", U32, Read),
-    row("quorum.device", "sync_timeout", U32, Read),
+    row(
+        "quorum.device",
+        "sync_timeout",
+        U32,
+        Translated("a view waits for the witness a quarter of 'token' at most"),
+    ),
     row("quorum.device", "master_wins", FLAG, Read),
     row("quorum.device.net", "host", Text, Read),
     row("quorum.device.net", "port", Number(1, 65535), Read),

@@ -240,6 +240,45 @@ fn mistakes_are_named_with_their_place() {
 }
 
 #[test]
+fn files_of_uidgid_d_let_users_in_and_nothing_else() {
+    let (allowed, findings) =
+        read_allowed("uidgid {\n  uid: web\n  gid: www\n}\nuidgid {\n  gid: 7\n}\n", "f");
+    assert!(findings.is_empty(), "{findings:?}");
+    assert_eq!(allowed.len(), 2);
+    assert_eq!((allowed[0].user.as_deref(), allowed[1].group.as_deref()), (Some("web"), Some("7")));
+    let (_, findings) = read_allowed("totem {\n  token: 1\n}\n", "/etc/f");
+    let error = findings.iter().find(|f| f.is_error()).unwrap();
+    assert_eq!((error.file.as_str(), error.span.unwrap().line), ("/etc/f", 1));
+}
+
+#[test]
+fn the_witness_and_its_heuristics_are_read_and_bad_commands_refused() {
+    let device = |heuristics: &str| {
+        let device = format!(
+            "device {{\nmodel: net\ntimeout: 4000\nmaster_wins: 1\nnet {{\nhost: w\nport: 5500\nalgorithm: lms\n\
+             tie_breaker: 1\nforce_ip_version: 4\n}}\nheuristics {{\n{heuristics}\n}}\n}}"
+        );
+        let list = TWO_NODES.replace("ring0_addr: 192.168.1.11", "ring0_addr: 192.168.1.11\nnodeid: 1");
+        read(&list.replace("two_node: 1", &device), &machine())
+    };
+    let conf = device("mode: on\nexec_ping: /bin/ping -c 1 '10.0.0.1'").conf.unwrap();
+    let witness = conf.witness().unwrap();
+    assert_eq!((witness.host.as_str(), witness.port, witness.family), ("w", 5500, 4));
+    assert_eq!((witness.terms.lease.as_millis(), witness.terms.master_wins), (4000, true));
+    assert_eq!(
+        witness.terms.tie_breaker,
+        holdfast_totem::witness::TieBreaker::Nodes(vec![holdfast_totem::NodeId(1)])
+    );
+    assert_eq!(witness.commands, [("ping".to_owned(), "/bin/ping -c 1 '10.0.0.1'".to_owned())]);
+    assert!(device("mode: off\nexec_x: anything").conf.unwrap().witness().unwrap().commands.is_empty());
+    for bad in ["ping 10.0.0.1", "/bin/sh -c 'open"] {
+        let reading = device(&format!("mode: sync\nexec_x: {bad}"));
+        let error = reading.errors().next().unwrap();
+        assert_eq!(error.value.as_deref(), Some(bad));
+    }
+}
+
+#[test]
 fn clear_messages_are_sealed_all_the_same() {
     check(
         "token: 1000",

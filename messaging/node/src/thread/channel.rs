@@ -15,6 +15,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::socket::{LinkBinding, LinkSocket};
 use super::status::RingStatus;
+use crate::config::WitnessSettings;
+use std::net::SocketAddr;
 
 /// Bytes of messages that may wait for the ring.
 pub const COMMAND_BYTES: usize = 8 << 20;
@@ -35,7 +37,12 @@ pub(super) enum Command {
         config: Box<Config>,
         bindings: Vec<LinkBinding>,
         new: Vec<LinkSocket>,
+        witness: Option<Box<WitnessSettings>>,
     },
+    /// What the name of the witness resolves to.
+    WitnessAddresses(Vec<SocketAddr>),
+    /// The heuristics with this number have ended.
+    Heuristics(u64, bool),
     Rekey(Key),
     Quorum(quorum::Change),
     Query(oneshot::Sender<Box<RingStatus>>),
@@ -68,6 +75,8 @@ pub enum Event {
     Log(holdfast_totem::log::Event),
     /// A warning of the thread itself.
     Warning(String),
+    /// Something of the thread itself that is worth a line.
+    Notice(String),
     /// The thread cannot go on; nothing follows.
     Fatal(String),
 }
@@ -85,6 +94,7 @@ impl Event {
             | Event::Ordered { .. }
             | Event::Log(_)
             | Event::Warning(_)
+            | Event::Notice(_)
             | Event::Fatal(_) => 0,
         };
         payload + OVERHEAD

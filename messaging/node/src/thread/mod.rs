@@ -10,13 +10,15 @@ mod socket;
 mod status;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 pub use channel::{COMMAND_BYTES, EVENT_BYTES, Event, RingEvents};
 pub use record::RecordError;
 pub use socket::{BindError, LinkBinding, LinkSocket};
-pub use status::RingStatus;
+pub use status::{RingStatus, WitnessStatus};
+pub(crate) use witness::hold as witness_hold;
 
-use crate::config::{CorosyncConf, Scheduling, Seal};
+use crate::config::{CorosyncConf, Scheduling, Seal, WitnessSettings};
 use crate::groups::{Server, ServerSettings};
 use crate::keys;
 use channel::{Command, Commands};
@@ -79,6 +81,8 @@ pub struct Settings {
     pub lock_memory: bool,
     /// Serve process groups on this socket.
     pub groups: Option<ServerSettings>,
+    /// The witness of the cluster.
+    pub witness: Option<WitnessSettings>,
 }
 
 /// Why the ring does not start.
@@ -96,6 +100,10 @@ pub enum StartError {
     Groups { path: PathBuf, source: io::Error },
     #[error("the kernel gives no random bytes")]
     Random,
+    #[error(
+        "a witness knows a cluster by its key, and 'holdfast_unsealed: yes' uses none; remove that line or the section 'device'"
+    )]
+    UnsealedWitness,
     #[error("cannot start the ring's thread: {0}")]
     Thread(io::Error),
     #[error(
@@ -131,6 +139,17 @@ pub fn key(conf: &CorosyncConf) -> Result<Key, StartError> {
     }
 }
 
+/// The witness that a configuration names.
+///
+/// # Errors
+/// When the ring has no key to know it by.
+pub fn witness(conf: &CorosyncConf) -> Result<Option<WitnessSettings>, StartError> {
+    match (conf.witness(), &conf.seal) {
+        (Some(_), Seal::Unsealed) => Err(StartError::UnsealedWitness),
+        (witness, _) => Ok(witness),
+    }
+}
+
 impl Settings {
     /// Settings after a configuration file: reads the key, draws this run's identity.
     ///
@@ -155,6 +174,7 @@ impl Settings {
             scheduling: conf.system.scheduling,
             lock_memory: true,
             groups: None,
+            witness: witness(conf)?,
         })
     }
 
@@ -351,10 +371,16 @@ impl RingHandle {
         let wanted = bindings(conf);
         let new = wanted
             .iter()
-            .filter(|binding| !current.contains(binding))
+            // A socket that is bound to this address already only changes its group.
+            .filter(|binding| current.iter().all(|known| known.bind != binding.bind))
             .map(LinkSocket::bind)
             .collect::<Result<Vec<LinkSocket>, BindError>>()?;
-        let command = Command::Reconfigure { config: Box::new(conf.totem()), bindings: wanted, new };
+        let command = Command::Reconfigure {
+            config: Box::new(conf.totem()),
+            bindings: wanted,
+            new,
+            witness: conf.witness().filter(|_| conf.seal != Seal::Unsealed).map(Box::new),
+        };
         Ok(self.tell(command)?)
     }
 

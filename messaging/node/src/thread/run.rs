@@ -6,13 +6,14 @@ use super::channel::{Command, Commands, EVENT_BYTES, Event, EventSender};
 use super::record;
 use super::socket::{LinkBinding, LinkSocket};
 use super::status::RingStatus;
-use super::{Order, Settings, recipient};
-use crate::config::Scheduling;
+use super::witness::Witness;
+use super::{Order, Settings, WitnessStatus, recipient};
+use crate::config::{Scheduling, WitnessSettings};
 use crate::groups::Server;
 use crate::sys;
 use holdfast_totem::io::{Guarantee, Input, Output, Send};
 use holdfast_totem::time::{Instant, Now, Span, Wall};
-use holdfast_totem::{Bytes, Config, NodeId, PersistedRing, Ring, ViewKind};
+use holdfast_totem::{Bytes, Config, Identity, Key, NodeId, PersistedRing, Ring, ViewKind};
 use rustix::event::{Timespec, epoll};
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::time::{
@@ -30,6 +31,7 @@ const TIMER: u64 = 1;
 const ROUTES: u64 = 2;
 const GROUPS: u64 = 3;
 const GROUPS_WRITE: u64 = 4;
+const WITNESS: u64 = 5;
 const LINKS: u64 = 16;
 /// Batches taken from one socket before the others have their turn.
 const ROUNDS: usize = 8;
@@ -56,8 +58,10 @@ pub(super) struct Parts {
 pub(super) struct Driver {
     ring: Ring,
     config: Config,
-    settings_name: String,
-    local: holdfast_totem::NodeId,
+    identity: Identity,
+    key: Key,
+    seed: u64,
+    witness: Option<Witness>,
     scheduling: Scheduling,
     lock_memory: bool,
     real_time: bool,
@@ -99,7 +103,6 @@ fn clock() -> Now {
 impl Driver {
     pub fn new(parts: Parts) -> io::Result<Driver> {
         let Parts { settings, sockets, persisted, seed, commands, events, writer, groups } = parts;
-        let local = settings.identity.node_id;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         watch(&epoll, commands.wake.as_fd(), COMMANDS)?;
@@ -116,13 +119,15 @@ impl Driver {
         for socket in &sockets {
             watch_link(&epoll, socket)?;
         }
-        let name = settings.identity.name.clone();
+        let (identity, key) = (settings.identity.clone(), settings.key.clone());
         let ring =
             Ring::new(settings.config.clone(), settings.key, settings.identity, persisted, seed, clock());
-        Ok(Driver {
+        let mut driver = Driver {
             config: settings.config,
-            settings_name: name,
-            local,
+            identity,
+            key,
+            seed,
+            witness: None,
             scheduling: settings.scheduling,
             lock_memory: settings.lock_memory,
             real_time: false,
@@ -147,7 +152,56 @@ impl Driver {
             leaving: false,
             links_up: Vec::new(),
             finished: false,
-        })
+        };
+        driver.set_witness(clock(), settings.witness)?;
+        Ok(driver)
+    }
+
+    /// Starts, changes or ends the client of the witness.
+    fn set_witness(&mut self, now: Now, wanted: Option<WitnessSettings>) -> io::Result<()> {
+        match (&mut self.witness, wanted) {
+            (None, None) => {}
+            (Some(_), None) => {
+                if let Some(mut witness) = self.witness.take() {
+                    witness.leave(now);
+                    witness.give_back().into_iter().for_each(|event| self.events.send(event));
+                    self.ring.handle(now, Input::WitnessLapsed);
+                }
+            }
+            (Some(witness), Some(settings)) => witness.reconfigure(now, settings),
+            (None, Some(settings)) => {
+                let cluster = &self.config.cluster_name;
+                let seed = self.seed ^ now.mono.0;
+                let (identity, key) = (&self.identity, &self.key);
+                let witness = Witness::start(settings, identity, key, cluster, seed, now, &self.commands)?;
+                for socket in witness.sockets.iter().flatten() {
+                    watch(&self.epoll, socket, WITNESS)?;
+                }
+                self.witness = Some(witness);
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands an event to the manager, now or when the witness has spoken.
+    fn tell(&mut self, event: Event) {
+        let event = match &mut self.witness {
+            Some(witness) => witness.hold(clock(), &self.ring, event),
+            None => Some(event),
+        };
+        if let Some(event) = event {
+            self.events.send(event);
+        }
+    }
+
+    /// Lets the witness's client work; true when the ring got something to do.
+    fn ask_witness(&mut self, now: Now) -> bool {
+        let Some(witness) = &mut self.witness else { return false };
+        let mut events = Vec::new();
+        let busy = witness.step(now, &mut self.ring, &mut events);
+        events.extend(witness.release(now, &self.ring));
+        events.into_iter().for_each(|event| self.events.send(event));
+        busy
     }
 
     /// Runs until the ring has left or the thread is told to vanish.
@@ -218,6 +272,11 @@ impl Driver {
                         self.look_at_programs(Server::ready);
                     }
                     GROUPS_WRITE => self.look_at_programs(Server::write_ready),
+                    WITNESS => {
+                        if let Some(witness) = &mut self.witness {
+                            witness.receive(clock());
+                        }
+                    }
                     _ => self.link_ready(data - LINKS, event.flags),
                 }
             }
@@ -251,7 +310,9 @@ impl Driver {
 
     /// Makes sure that the timer fires at the ring's deadline or before; a time-out of zero when it has passed.
     fn arm(&mut self) -> io::Result<Option<Timespec>> {
-        let mut deadline = self.ring.deadline().map(|(deadline, _)| deadline);
+        let witness = self.witness.as_ref().and_then(Witness::deadline);
+        let mut deadline =
+            self.ring.deadline().map(|(deadline, _)| deadline).into_iter().chain(witness).min();
         if self.groups.as_ref().is_some_and(|groups| !self.groups_watched && !groups.full()) {
             let again = self.groups_looked + PACE;
             deadline = Some(deadline.map_or(again, |deadline| deadline.min(again)));
@@ -284,6 +345,10 @@ impl Driver {
         }
         self.drain_outputs(now);
         self.feed(now);
+        if self.ask_witness(now) {
+            self.drain_outputs(now);
+            self.ask_witness(now);
+        }
     }
 
     /// Hands waiting messages to the ring as far as it has room.
@@ -332,6 +397,10 @@ impl Driver {
                 Output::Left(reason) => {
                     self.finished = true;
                     self.flush();
+                    if let Some(witness) = &mut self.witness {
+                        witness.leave(now);
+                        witness.give_back().into_iter().for_each(|event| self.events.send(event));
+                    }
                     self.events.send(Event::Left(reason));
                 }
                 Output::Deliver(mut message) => {
@@ -340,12 +409,12 @@ impl Driver {
                     match (recipient, message.payload.slice(0, end)) {
                         (Some(recipient::MANAGER), Some(payload)) => {
                             message.payload = payload;
-                            self.events.send(Event::Message(message));
+                            self.tell(Event::Message(message));
                         }
                         (Some(recipient::DAEMON), Some(payload)) => {
                             // An order of a newer version is not for us.
                             if let Some(order) = Order::decode(&payload) {
-                                self.events.send(Event::Ordered { sender: message.sender, order });
+                                self.tell(Event::Ordered { sender: message.sender, order });
                             }
                         }
                         (Some(recipient::GROUPS), Some(payload)) => {
@@ -362,11 +431,11 @@ impl Driver {
                         let present: Vec<u32> = view.members.iter().map(|member| member.id.0).collect();
                         groups.view(&present, &ids(&view.joined), &ids(&view.left));
                     }
-                    self.events.send(Event::View(view));
+                    self.tell(Event::View(view));
                 }
                 other => {
                     if let Some(event) = Event::of(other) {
-                        self.events.send(event);
+                        self.tell(event);
                     }
                 }
             }
@@ -494,8 +563,29 @@ impl Driver {
             Command::Progress if self.events.waiting() > EVENT_BYTES || self.events.is_closed() => {}
             Command::Progress => self.ring.handle(now, Input::Progress),
             Command::Leave => self.leaving = true,
-            Command::Reconfigure { config, bindings, new } => self.reconfigure(now, config, &bindings, new),
-            Command::Rekey(key) => self.ring.handle(now, Input::Rekey(key)),
+            Command::Reconfigure { config, bindings, new, witness } => {
+                self.reconfigure(now, config, &bindings, new);
+                if let Err(error) = self.set_witness(now, witness.map(|boxed| *boxed)) {
+                    self.events.send(Event::Warning(format!("the witness cannot be asked: {error}")));
+                }
+            }
+            Command::Rekey(key) => {
+                self.key = key.clone();
+                if let Some(witness) = &mut self.witness {
+                    witness.rekey(&key, &self.config.cluster_name);
+                }
+                self.ring.handle(now, Input::Rekey(key));
+            }
+            Command::WitnessAddresses(addresses) => {
+                if let Some(witness) = &mut self.witness {
+                    witness.addresses(now, addresses);
+                }
+            }
+            Command::Heuristics(number, passed) => {
+                if let Some(witness) = &mut self.witness {
+                    witness.heuristics(now, number, passed);
+                }
+            }
             Command::Quorum(change) => self.ring.handle(now, Input::Quorum(change)),
             Command::Query(answer) => {
                 // Who asked may have gone.
@@ -519,15 +609,28 @@ impl Driver {
     ) {
         // Whether somebody stands behind the ring is not in the file.
         config.require_progress = self.config.require_progress;
-        self.sockets.retain(|socket| {
-            let keep = wanted.contains(&socket.binding)
-                && !new.iter().any(|fresh| fresh.binding.number == socket.binding.number);
-            if !keep {
+        let mut kept = Vec::new();
+        for mut socket in std::mem::take(&mut self.sockets) {
+            let Some(binding) = wanted.iter().find(|binding| binding.bind == socket.binding.bind) else {
                 // Closing a socket takes it out of the set as well; this only says so early.
                 let _ = epoll::delete(&self.epoll, &socket.socket);
+                continue;
+            };
+            if *binding != socket.binding {
+                let _ = epoll::delete(&self.epoll, &socket.socket);
+                if let Some(group) = &socket.group {
+                    let _ = epoll::delete(&self.epoll, group);
+                }
+                let changed = socket.change(binding);
+                if let Err(error) = changed.and_then(|()| watch_link(&self.epoll, &socket)) {
+                    let number = binding.number;
+                    self.events.send(Event::Warning(format!("link {number} cannot be changed: {error}")));
+                    let _ = watch_link(&self.epoll, &socket);
+                }
             }
-            keep
-        });
+            kept.push(socket);
+        }
+        self.sockets = kept;
         for socket in new {
             if let Err(error) = watch_link(&self.epoll, &socket) {
                 self.events
@@ -544,8 +647,8 @@ impl Driver {
 
     fn status(&self) -> RingStatus {
         RingStatus {
-            local: self.local,
-            name: self.settings_name.clone(),
+            local: self.identity.node_id,
+            name: self.identity.name.clone(),
             config: self.config.clone(),
             links: self.sockets.iter().map(|socket| (socket.binding.number, socket.binding.bind)).collect(),
             view: self.ring.view().cloned(),
@@ -557,6 +660,10 @@ impl Driver {
             events_waiting: self.events.waiting() as u64,
             real_time: self.real_time,
             groups: self.groups.as_ref().map(Server::members).unwrap_or_default(),
+            witness: self.witness.as_ref().map(|witness| WitnessStatus {
+                settings: witness.settings.clone(),
+                standing: witness.standing(clock()),
+            }),
             groups_waiting: self.groups.as_ref().map_or(0, Server::waiting) as u64,
         }
     }

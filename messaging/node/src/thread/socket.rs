@@ -71,6 +71,29 @@ impl LinkSocket {
         Ok(LinkSocket { binding: binding.clone(), socket, group })
     }
 
+    /// Takes a changed binding of the same address: another number, group, time to live or code point. What is
+    /// addressed to us goes on being received meanwhile.
+    ///
+    /// # Errors
+    /// When the new group cannot be joined; then everything stays as it was.
+    pub fn change(&mut self, binding: &LinkBinding) -> io::Result<()> {
+        let group = match binding.multicast {
+            Some(group) if self.binding.multicast == Some(group) && self.binding.ttl == binding.ttl => None,
+            Some(group) => Some(open_group(binding, group, &self.socket)?),
+            None => None,
+        };
+        if binding.bind.is_ipv6() {
+            self.socket.set_tclass_v6(u32::from(binding.dscp) << 2)?;
+        } else {
+            self.socket.set_tos_v4(u32::from(binding.dscp) << 2)?;
+        }
+        if group.is_some() || binding.multicast.is_none() {
+            self.group = group;
+        }
+        self.binding = binding.clone();
+        Ok(())
+    }
+
     /// The address in use; tells the port where 0 was asked for.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! A snapshot of the ring for status displays.
 
+use crate::config::WitnessSettings;
 use holdfast_totem::stats::{PeerLink, Statistics};
+use holdfast_totem::witness::Standing;
 use holdfast_totem::{Config, NodeId, View, quorum};
 use std::net::SocketAddr;
 
@@ -28,6 +30,17 @@ pub struct RingStatus {
     pub real_time: bool,
     /// Members of process groups on all nodes: group, node, process.
     pub groups: Vec<(String, u32, u32)>,
+    /// The witness, where one is configured.
+    pub witness: Option<WitnessStatus>,
     /// Bytes that wait for programs of process groups.
     pub groups_waiting: u64,
+}
+
+/// The witness as this node sees it.
+#[derive(Clone, Debug)]
+pub struct WitnessStatus {
+    /// As configured.
+    pub settings: WitnessSettings,
+    /// How the contact is.
+    pub standing: Standing,
 }

@@ -18,6 +18,25 @@ fn a_port_in_use_is_named_with_the_command_that_finds_its_user() {
     assert!(error.contains("ss -lunp"), "{error}");
 }
 
+#[test]
+fn a_bound_link_changes_its_group_without_letting_its_port_go() {
+    let mut link = LinkSocket::bind(&binding(0, "127.0.0.1:0")).unwrap();
+    let own = link.local_address().unwrap();
+    let with = |group: &str, dscp| LinkBinding {
+        multicast: Some(format!("{group}:{}", own.port()).parse().unwrap()),
+        dscp,
+        ..binding(0, &own.to_string())
+    };
+    for (group, dscp) in [("239.255.7.1", 0), ("239.255.7.2", 8), ("239.255.7.2", 10)] {
+        link.change(&with(group, dscp)).unwrap();
+        let joined = link.group.as_ref().unwrap().local_addr().unwrap().as_socket().unwrap();
+        assert_eq!(joined.ip().to_string(), group);
+        assert_eq!(link.local_address().unwrap(), own);
+    }
+    link.change(&binding(0, &own.to_string())).unwrap();
+    assert!(link.group.is_none());
+}
+
 /// Sends trains and returns the datagrams that arrive, in order.
 fn round_trip(trains: &[(Vec<u8>, usize)]) -> Vec<Vec<u8>> {
     let from = LinkSocket::bind(&binding(0, "127.0.0.1:0")).unwrap();

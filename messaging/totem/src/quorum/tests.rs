@@ -191,7 +191,11 @@ fn a_witness_breaks_the_tie_and_its_grant_ends_with_the_partition() {
     assert!(!story.ring(&[1], &[]).quorate);
     let at_hand = witness(&story, 0, 1);
     let status = story.change(&[1], 1, &at_hand);
-    assert_eq!((status.quorate, status.total_votes), (false, 2), "votes at hand are shown and decide nothing");
+    assert_eq!(
+        (status.quorate, status.total_votes),
+        (false, 2),
+        "votes at hand are shown and decide nothing"
+    );
     let held = witness(&story, 7, 1);
     let status = story.change(&[1], 1, &held);
     assert_eq!((status.quorate, status.total_votes, status.witness_held), (true, 2, true));

@@ -346,15 +346,17 @@ impl Client {
     /// A view that lost its quorum for want of the witness's votes may be told a little later, when they are likely to
     /// come: the witness answered lately and the votes would help.
     pub fn may_help(&self, now: Instant) -> bool {
-        let fresh = self.heard_at.is_some_and(|at| now.since(at) < self.terms.beat().times(2) + Span::millis(50));
-        let enough = self.terms.master_wins
-            || self.ring.votes.saturating_add(self.terms.votes) >= self.ring.quorum;
+        let fresh =
+            self.heard_at.is_some_and(|at| now.since(at) < self.terms.beat().times(2) + Span::millis(50));
+        let enough =
+            self.terms.master_wins || self.ring.votes.saturating_add(self.terms.votes) >= self.ring.quorum;
         self.contact && fresh && enough && !self.ring.waiting && self.verdict == Verdict::Wait
     }
 
     /// A datagram from the witness; it is opened in place.
     pub fn datagram(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
-        if bytes.len() > DATAGRAM || !self.addresses.contains(&from) {
+        // The seal says who speaks; a witness with several addresses may answer from another one.
+        if bytes.len() > DATAGRAM {
             return;
         }
         match Kind::of(bytes) {
@@ -430,7 +432,9 @@ impl Client {
             return;
         }
         self.seen = answer.number;
-        let Some((_, sent)) = self.sent.iter().find(|(request, _)| *request == answer.request) else { return };
+        let Some((_, sent)) = self.sent.iter().find(|(request, _)| *request == answer.request) else {
+            return;
+        };
         let sent = *sent;
         if answer.ring != self.ring.ring {
             return;
@@ -456,7 +460,9 @@ impl Client {
     fn wanted(&self) -> WitnessChange {
         let ring = self.ring.ring;
         match (self.lease, self.verdict) {
-            (Some((grant, _)), _) => WitnessChange { ring, alive: self.contact, grant, votes: self.terms.votes },
+            (Some((grant, _)), _) => {
+                WitnessChange { ring, alive: self.contact, grant, votes: self.terms.votes }
+            }
             (None, Verdict::AtHand) if self.contact => {
                 WitnessChange { ring, alive: true, grant: 0, votes: self.terms.votes }
             }
@@ -470,7 +476,8 @@ impl Client {
             self.verdict = Verdict::Wait;
             self.told = None;
             self.out.push_back(Output::Lapsed);
-            let text = "the witness was not heard for the time of its lease, its votes are given up".to_owned();
+            let text =
+                "the witness was not heard for the time of its lease, its votes are given up".to_owned();
             self.out.push_back(Output::Log(text, true));
         }
         if self.contact && self.heard_at.is_none_or(|at| now.since(at) >= self.patience()) {
@@ -511,7 +518,8 @@ impl Client {
 
     fn report(&mut self, now: Instant) {
         let Some(to) = self.addresses.get(self.address).copied() else { return };
-        let undecided = self.ring.working && self.ring.votes < self.ring.quorum && self.verdict == Verdict::Wait;
+        let undecided =
+            self.ring.working && self.ring.votes < self.ring.quorum && self.verdict == Verdict::Wait;
         let pause = if undecided {
             self.terms.token.over(20).max(Span::millis(20)).min(self.terms.beat())
         } else {

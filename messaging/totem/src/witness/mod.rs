@@ -23,7 +23,7 @@ mod wire;
 
 pub use client::{Checks, Client, Output as ClientOutput, RingState, Standing, State};
 pub use record::{Record, decode as decode_records, encode as encode_records};
-pub use server::{ClientView, ClusterKey, ClusterView, Output as ServerOutput, Server};
+pub use server::{ClientView, ClusterKey, ClusterView, Output as ServerOutput, SameKey, Server};
 
 use crate::config::Key;
 use crate::id::NodeId;

@@ -249,8 +249,7 @@ impl Server {
                 return;
             }
             let proven = Proven::new(node, hello.salt);
-            let caller =
-                Caller { proven, address: from, name: hello.name.clone(), boot_id: hello.boot_id };
+            let caller = Caller { proven, address: from, name: hello.name.clone(), boot_id: hello.boot_id };
             cluster.callers.insert(node, caller);
             let text = format!("cluster {}: node {node} ({}) at {from} is here", cluster.name, hello.name);
             self.out.push_back(Output::Log(text));
@@ -337,7 +336,8 @@ impl Server {
             return;
         }
         // Every ledger is asked: what is written is written for all.
-        let changed = self.clusters.iter_mut().map(|c| c.ledger.take_changes().is_some()).fold(false, |a, b| a | b);
+        let changed =
+            self.clusters.iter_mut().map(|c| c.ledger.take_changes().is_some()).fold(false, |a, b| a | b);
         if changed {
             self.writing = true;
             let own = self.clusters.iter().flat_map(|c| c.ledger.records());

@@ -271,7 +271,10 @@ mod tests {
             assert_eq!(Answer::decode(&answer.encode()), Ok(answer));
         }
         let held = Answer { number: 6, request: 1, ring, verdict: Verdict::Held(77) };
-        assert_eq!(hex(&held.encode()), "0206000000000000000100000000000000030000000000000002000000024d00000000000000");
+        assert_eq!(
+            hex(&held.encode()),
+            "0206000000000000000100000000000000030000000000000002000000024d00000000000000"
+        );
     }
 
     proptest! {

@@ -18,3 +18,4 @@ mod systemd;
 mod tools;
 mod tutorial;
 mod watchdog;
+mod witness;
