@@ -47,7 +47,7 @@ fn what_the_scheduler_cannot_use() {
     let circle = "<primitive id='b' class='ocf' provider='p' type='t'/>";
     check(
         &format!("{A}{circle}"),
-        "<rsc_order id='o1' first='a' then='b'/><rsc_order id='o2' first='b' then='a'/>",
+        "<rsc_order id='r1' first='a' then='b'/><rsc_order id='r2' first='b' then='a'/>",
         (Level::Error, "<constraints>: orderings form a circle"),
     );
     let bundle =

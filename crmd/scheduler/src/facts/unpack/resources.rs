@@ -346,7 +346,7 @@ impl Unpack<'_> {
         let this = &self.facts.rscs[rsc];
         let word = this.meta.get("target-role")?;
         let promotable = self.facts.rscs[self.facts.top_below_bundle(rsc)].is(Flags::PROMOTABLE);
-        let (id, word) = (this.id.clone(), word.clone());
+        let (id, word) = (this.config_id.clone(), word.clone());
         match Role::parse(&word) {
             Some(Role::Started) => None,
             Some(Role::Stopped) => Some(Role::Stopped),
@@ -377,7 +377,7 @@ impl Unpack<'_> {
             self.clear_unique(rsc);
         }
         if class != "ocf" && self.facts.rscs[top].is(Flags::PROMOTABLE) {
-            let id = self.facts.rscs[rsc].id.clone();
+            let id = self.facts.rscs[rsc].config_id.clone();
             let message = format!("agents of class {class} cannot be promoted");
             self.problem(Level::Error, "primitive", &id, message);
             return false;
