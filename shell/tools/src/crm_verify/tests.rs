@@ -44,12 +44,6 @@ fn what_the_scheduler_cannot_use() {
     check(role, "", (Level::Error, "line 4: <primitive id=\"a\">: target-role \"Promoted\" is ignored"));
     let tags = "<rsc_location id='l' rsc-pattern='(' node='one' score='1'/>";
     check(A, tags, (Level::Error, "line 5: <rsc_location id=\"l\">: ignored: rsc-pattern \"(\""));
-    let circle = "<primitive id='b' class='ocf' provider='p' type='t'/>";
-    check(
-        &format!("{A}{circle}"),
-        "<rsc_order id='r1' first='a' then='b'/><rsc_order id='r2' first='b' then='a'/>",
-        (Level::Error, "<constraints>: orderings form a circle"),
-    );
     let bundle =
         "<bundle id='b'><podman image='i'/><primitive id='a' class='ocf' provider='p' type='t'/></bundle>";
     check(bundle, "", (Level::Error, "line 4: <bundle id=\"b\">: ignored: a inside can only be controlled"));
