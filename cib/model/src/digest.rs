@@ -9,6 +9,12 @@ use md5::{Digest, Md5};
 
 /// The digest of a parameter table.
 pub fn of_parameters(parameters: &BTreeMap<String, String>) -> String {
+    let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    md5_hex(text_of(pairs).as_bytes())
+}
+
+/// The text whose MD5 is the digest of parameters; they have to come sorted by name.
+pub fn text_of<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut text = String::from(" <parameters");
     for (name, value) in parameters {
         text.push(' ');
@@ -18,17 +24,13 @@ pub fn of_parameters(parameters: &BTreeMap<String, String>) -> String {
         text.push('"');
     }
     text.push_str("/>\n");
-    md5_hex(text.as_bytes())
+    text
 }
 
 /// MD5 as lower-case hexadecimal.
 pub fn md5_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(32);
-    for byte in Md5::digest(bytes) {
-        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-    }
-    text
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    Md5::digest(bytes).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn escape_attribute(value: &str, out: &mut String) {

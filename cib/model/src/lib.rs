@@ -19,6 +19,7 @@ pub mod role;
 pub mod rule;
 pub mod score;
 pub mod status;
+pub mod text;
 
 pub use attributes::AttributeSet;
 pub use config::Cib;
@@ -26,3 +27,4 @@ pub use problem::{Level, Problem};
 pub use role::Role;
 pub use score::Score;
 pub use status::{NodeState, OperationRecord, ResourceHistory, Status};
+pub use text::Text;

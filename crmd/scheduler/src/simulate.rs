@@ -2,14 +2,17 @@
 //!
 //! Knows what a result leaves in the status section. Does not know agents, clocks or files.
 
+mod places;
+
 use crate::facts::{Facts, RscIx};
 use crate::graph::run::{End, Outcome, run_to_end};
 use crate::graph::xml::FEATURE_SET;
 use crate::graph::{Action, ActionKind, TransitionGraph};
 use holdfast_model::attributes::{AttributeSet, NameValue};
-use holdfast_model::digest;
 use holdfast_model::status::{NodeState, OperationRecord, ResourceHistory, Status};
-use std::collections::{BTreeMap, BTreeSet};
+use holdfast_model::{Text, digest};
+use places::{Place, Places};
+use std::collections::BTreeSet;
 
 /// Who writes the entries.
 const ORIGIN: &str = "crm_simulate";
@@ -23,29 +26,29 @@ pub enum Step {
     /// A milestone was reached.
     Pseudo {
         /// Key.
-        key: String,
+        key: Text,
         /// Node, for guests.
-        node: Option<String>,
+        node: Option<Text>,
     },
     /// An agent was called.
     Resource {
         /// Resource.
-        resource: String,
+        resource: Text,
         /// Operation.
-        operation: String,
+        operation: Text,
         /// Milliseconds between repetitions, 0 for once.
         interval_ms: u64,
         /// Where.
-        node: String,
+        node: Text,
     },
     /// The cluster did something itself.
     Cluster {
         /// What.
-        task: String,
+        task: Text,
         /// For which resource.
-        resource: Option<String>,
+        resource: Option<Text>,
         /// Where.
-        node: String,
+        node: Text,
     },
     /// A node was fenced.
     Fencing {
@@ -129,11 +132,28 @@ pub fn execute(
     failures: &[Failure],
     now: i64,
 ) -> (Vec<Step>, End) {
-    let mut names = BTreeSet::new();
-    for top in &facts.top {
-        collect_names(facts, *top, &mut names);
-    }
-    let mut simulation = Simulation { graph, names, status, failures, now, steps: Vec::new() };
+    execute_named(graph, &Names::new(facts), status, failures, now)
+}
+
+/// As [`execute`], for callers that know no more of the cluster than its names by now.
+pub fn execute_named(
+    graph: &TransitionGraph,
+    names: &Names,
+    status: &mut Status,
+    failures: &[Failure],
+    now: i64,
+) -> (Vec<Step>, End) {
+    let places = Places::default();
+    let mut simulation = Simulation {
+        graph,
+        names: &names.0,
+        status,
+        failures,
+        now,
+        steps: Vec::with_capacity(graph.synapses.len()),
+        places,
+        digest: None,
+    };
     let end = run_to_end(graph, |id| match graph.actions.get(&id) {
         Some(action) => simulation.fire(action),
         None => Outcome::Done,
@@ -141,10 +161,25 @@ pub fn execute(
     (simulation.steps, end)
 }
 
-fn collect_names<'f>(facts: &'f Facts<'_>, rsc: RscIx, names: &mut BTreeSet<&'f str>) {
+/// The names of all resources: those that steps are told by.
+#[derive(Debug, Clone, Default)]
+pub struct Names(BTreeSet<String>);
+
+impl Names {
+    /// The names of a cluster's resources.
+    pub fn new(facts: &Facts<'_>) -> Names {
+        let mut names = BTreeSet::new();
+        for top in &facts.top {
+            collect_names(facts, *top, &mut names);
+        }
+        Names(names)
+    }
+}
+
+fn collect_names(facts: &Facts<'_>, rsc: RscIx, names: &mut BTreeSet<String>) {
     let data = &facts.rscs[rsc];
-    names.insert(&data.id);
-    names.extend(data.history_id.as_deref());
+    names.insert(data.id.clone());
+    names.extend(data.history_id.clone());
     for child in &data.children {
         collect_names(facts, *child, names);
     }
@@ -152,11 +187,14 @@ fn collect_names<'f>(facts: &'f Facts<'_>, rsc: RscIx, names: &mut BTreeSet<&'f 
 
 struct Simulation<'a> {
     graph: &'a TransitionGraph,
-    names: BTreeSet<&'a str>,
+    names: &'a BTreeSet<String>,
     status: &'a mut Status,
     failures: &'a [Failure],
     now: i64,
     steps: Vec<Step>,
+    places: Places,
+    /// The parameters that were hashed last, as text, and their digest; most actions have the same.
+    digest: Option<(String, String)>,
 }
 
 impl Simulation<'_> {
@@ -188,12 +226,13 @@ impl Simulation<'_> {
         if how.eq_ignore_ascii_case("on") {
             return;
         }
+        self.places.forget();
         let state = node_state(self.status, target, None);
         set_node_state(state, false);
         clear_node(state);
     }
 
-    fn run_agent(&mut self, action: &Action, node: &str) -> Outcome {
+    fn run_agent(&mut self, action: &Action, node: &Text) -> Outcome {
         let Some(resource) = &action.resource else {
             return Outcome::Done;
         };
@@ -209,7 +248,7 @@ impl Simulation<'_> {
             resource: shown.clone(),
             operation: action.operation.clone(),
             interval_ms: action.interval_ms,
-            node: node.to_owned(),
+            node: node.clone(),
         });
         if matches!(action.operation.as_str(), "delete" | "meta-data") {
             return Outcome::Done;
@@ -241,15 +280,7 @@ impl Simulation<'_> {
             let state = node_state(self.status, node, id);
             self.steps.extend(count_failure(state, what, rc, fatal, self.now));
         }
-        let state = node_state(self.status, node, id);
-        let new = ResourceHistory {
-            id: resource.id.clone(),
-            class: resource.class.clone(),
-            provider: resource.provider.clone(),
-            agent_type: resource.agent.clone(),
-            ..ResourceHistory::default()
-        };
-        let params = action.attributes.iter().chain(&action.parameters).cloned().collect();
+        let digest = self.digest_of(action);
         let result = Outcomes {
             resource: &resource.id,
             task: &action.operation,
@@ -258,16 +289,62 @@ impl Simulation<'_> {
             rc,
             expected_rc: action.expected_rc,
             exit_reason: "User-injected result",
-            params: Some(params),
+            ran: Some(Ran { action, digest: &digest }),
             now: self.now,
         };
-        with_history(state, [shown, &resource.id], new, |history| record(history, &result));
+        let at = place_of_node(self.status, node, id);
+        let state = &mut self.status.nodes[at];
+        match self.places.find(at, state, [shown, &resource.id]) {
+            Place::One(place) => record(&mut state.resources[place], &result),
+            place => {
+                let mut new = ResourceHistory {
+                    id: resource.id.to_string(),
+                    class: resource.class.to_string(),
+                    provider: resource.provider.as_ref().map(String::from),
+                    agent_type: resource.agent.to_string(),
+                    ..ResourceHistory::default()
+                };
+                if place == Place::Nowhere {
+                    record(&mut new, &result);
+                    state.has_history = true;
+                    state.resources.push(new);
+                    self.places.added(at, state);
+                } else {
+                    with_history(state, [shown, &resource.id], new, |history| record(history, &result));
+                }
+            }
+        }
         outcome
+    }
+
+    /// The digest of the parameters an action ran with.
+    fn digest_of(&mut self, action: &Action) -> String {
+        let recurring =
+            action.meta("interval").is_some_and(|interval| interval.parse::<u32>().is_ok_and(|ms| ms > 0));
+        let counts = |name: &str| !digest::is_internal(name) || (recurring && name == "CRM_meta_timeout");
+        let digits = action.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut pairs: Vec<(&str, &str)> =
+            action.attributes.iter().chain(digits).filter(|(name, _)| counts(name)).collect();
+        pairs.sort_unstable();
+        let text = digest::text_of(pairs);
+        match &self.digest {
+            Some((known, digest)) if *known == text => digest.clone(),
+            _ => {
+                let digest = digest::md5_hex(text.as_bytes());
+                self.digest = Some((text, digest.clone()));
+                digest
+            }
+        }
     }
 }
 
 /// The state of a node, made if it is missing. `id` is used for a new one; without it, the name.
 pub fn node_state<'s>(status: &'s mut Status, name: &str, id: Option<&str>) -> &'s mut NodeState {
+    let at = place_of_node(status, name, id);
+    &mut status.nodes[at]
+}
+
+fn place_of_node(status: &mut Status, name: &str, id: Option<&str>) -> usize {
     let by_name = status.nodes.iter().position(|state| state.name == name);
     let found = by_name.or_else(|| {
         let id = id?;
@@ -275,15 +352,14 @@ pub fn node_state<'s>(status: &'s mut Status, name: &str, id: Option<&str>) -> &
         name.clone_into(&mut status.nodes[at].name);
         Some(at)
     });
-    let at = found.unwrap_or_else(|| {
+    found.unwrap_or_else(|| {
         status.nodes.push(NodeState {
             id: id.unwrap_or(name).to_owned(),
             name: name.to_owned(),
             ..NodeState::default()
         });
         status.nodes.len() - 1
-    });
-    &mut status.nodes[at]
+    })
 }
 
 /// Makes a node a member or not.
@@ -406,10 +482,19 @@ pub struct Outcomes<'a> {
     pub expected_rc: i32,
     /// Words of the agent.
     pub exit_reason: &'a str,
-    /// Parameters it ran with, for the digest.
-    pub params: Option<BTreeMap<String, String>>,
+    /// The action that was carried out, if it was one.
+    pub ran: Option<Ran<'a>>,
     /// When, seconds since the epoch.
     pub now: i64,
+}
+
+/// An action of a graph that was carried out.
+#[derive(Debug, Clone, Copy)]
+pub struct Ran<'a> {
+    /// The action.
+    pub action: &'a Action,
+    /// Digest of its parameters.
+    pub digest: &'a str,
 }
 
 /// Records a result in the history of a resource.
@@ -421,8 +506,7 @@ pub fn record(history: &mut ResourceHistory, outcome: &Outcomes<'_>) {
     };
     let (resource, interval) = (outcome.resource, outcome.interval_ms);
     let key = format!("{resource}_{task}_{interval}");
-    let meta =
-        |name: &str| outcome.params.as_ref().and_then(|params| params.get(&digest::meta_name(name)).cloned());
+    let meta = |name: &str| outcome.ran.and_then(|ran| ran.action.meta(name)).map(str::to_owned);
     let failed = outcome.rc != outcome.expected_rc;
     let mut rc = outcome.rc;
     let mut ids = Vec::new();
@@ -446,8 +530,6 @@ pub fn record(history: &mut ResourceHistory, outcome: &Outcomes<'_>) {
         ids.push(format!("{resource}_last_0"));
     }
     let transition_key = format!("{call_id}:-1:{}:{CONTROLLER}", outcome.expected_rc);
-    let digest =
-        outcome.params.as_ref().map(|params| digest::of_parameters(&digest::filtered(params.clone())));
     let migration = matches!(outcome.task, "migrate_to" | "migrate_from");
     for id in ids {
         let at = history.operations.iter().position(|op| op.id == id).unwrap_or_else(|| {
@@ -474,8 +556,8 @@ pub fn record(history: &mut ResourceHistory, outcome: &Outcomes<'_>) {
             op.migrate_source = meta("migrate_source");
             op.migrate_target = meta("migrate_target");
         }
-        if digest.is_some() {
-            op.op_digest.clone_from(&digest);
+        if let Some(ran) = outcome.ran {
+            op.op_digest = Some(ran.digest.to_owned());
         }
     }
 }

@@ -169,6 +169,9 @@ fn start(command: &Command, words: Vec<String>) -> i32 {
         Kind::Tool | Kind::Init | Kind::Own => holdfast_daemon::sys::die_on_closed_pipe(),
         Kind::Service => {}
     }
+    if command.kind == Kind::Tool {
+        crate::sys::one_heap();
+    }
     (command.run)(words)
 }
 

@@ -8,6 +8,7 @@ mod install;
 mod ring;
 mod service;
 mod start;
+mod sys;
 mod witness;
 mod wrap;
 

@@ -4,3 +4,5 @@ pub mod cib;
 pub mod client;
 pub mod failover;
 pub mod ring;
+pub mod run;
+pub mod sys;

@@ -79,7 +79,7 @@ fn failures(graph: &TransitionGraph, random: &mut Random) -> Vec<Failure> {
         let may_fail = ["start", "stop", "promote", "demote"].contains(&action.operation.as_str());
         if may_fail && random.chance(6) {
             let key = format!("{}_{}_{}", resource.id, action.operation, action.interval_ms);
-            failures.push(Failure { key, node: node.name.clone(), rc: 1 });
+            failures.push(Failure { key, node: node.name.to_string(), rc: 1 });
         }
     }
     failures

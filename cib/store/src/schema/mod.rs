@@ -77,13 +77,26 @@ pub fn upgrade(document: &mut Document, limit: Option<&str>) -> Result<(), Refus
     if from >= to && name != "none" {
         return Ok(());
     }
-    let mut next = document.clone();
+    // A copy is made only when something has to change: most documents only get the name.
+    let mut changed: Option<Document> = None;
+    let mut valid_as = None;
     for major in from.major..to.major {
+        let schema = Schema { major: major + 1, minor: 0 };
         // Names of options do not make a document invalid here, but 3.0 knows the new ones only.
-        if major == 2 || !valid_for(&next, Schema { major: major + 1, minor: 0 }) {
-            upgrade::from_major(&mut next, major);
+        if major != 2 && valid_for(changed.as_ref().unwrap_or(document), schema) {
+            valid_as = Some(schema);
+        } else {
+            let next = changed.get_or_insert_with(|| document.clone());
+            upgrade::from_major(next, major);
+            valid_as = None;
         }
     }
+    if changed.is_none() && valid_as == Some(to) {
+        let root = document.root().ix();
+        document.set_attr(root, "validate-with", &to.to_string());
+        return Ok(());
+    }
+    let mut next = changed.unwrap_or_else(|| document.clone());
     let root = next.root().ix();
     next.set_attr(root, "validate-with", &to.to_string());
     let findings = invalid(&next, to);

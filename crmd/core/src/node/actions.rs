@@ -62,8 +62,13 @@ impl Node {
         } else if executor.is_none_or(|id| !self.membership.is_member(id)) {
             refusal = Some(format!("{}: {carrier} is not a member any more", action.key));
         }
-        let mut parameters = action.attributes.clone();
-        parameters.extend(action.parameters.iter().cloned());
+        let digits = action.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut parameters: Vec<(String, String)> = action
+            .attributes
+            .iter()
+            .chain(digits)
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
         parameters.sort();
         let uuid = self.uuid.clone();
         let key = TransitionKey {
@@ -76,11 +81,11 @@ impl Node {
         let timeout = if action.timeout_ms == 0 { Span::secs(20) } else { Span::millis(action.timeout_ms) };
         let operation = Operation {
             call: CallId(0),
-            rsc: resource.id.clone(),
-            class: resource.class.clone(),
-            provider: resource.provider.clone(),
-            agent: resource.agent.clone(),
-            operation: action.operation.clone(),
+            rsc: resource.id.to_string(),
+            class: resource.class.to_string(),
+            provider: resource.provider.as_ref().map(String::from),
+            agent: resource.agent.to_string(),
+            operation: action.operation.to_string(),
             interval_ms,
             timeout,
             parameters,
@@ -88,14 +93,14 @@ impl Node {
             capture: false,
         };
         let rsc = ResourceRef {
-            id: resource.id.clone(),
-            class: resource.class.clone(),
-            provider: resource.provider.clone(),
-            agent: resource.agent.clone(),
+            id: resource.id.to_string(),
+            class: resource.class.to_string(),
+            provider: resource.provider.as_ref().map(String::from),
+            agent: resource.agent.to_string(),
             container: action.meta("container").map(str::to_owned),
         };
         let order = ActionOrder {
-            node: node.id.clone(),
+            node: node.id.to_string(),
             executor: executor.unwrap_or_default(),
             version,
             key,
@@ -117,7 +122,7 @@ impl Node {
         let forget = Forget {
             request: 0,
             action: Some((number, action.id.0)),
-            pairs: vec![(node.id.clone(), resource.id.clone())],
+            pairs: vec![(node.id.to_string(), resource.id.to_string())],
             what,
         };
         self.say(ClusterMessage::Forget(Box::new(forget)));
@@ -140,7 +145,7 @@ impl Node {
                     return;
                 };
                 self.say(ClusterMessage::Shutdown(ShutdownNote::Granted {
-                    node: node.id,
+                    node: node.id.to_string(),
                     action: Some(here),
                 }));
             }

@@ -26,7 +26,7 @@ impl Node {
         self.fencing.actions.push((id.clone(), here));
         let order = FenceOrder {
             id,
-            target: node.name.clone(),
+            target: node.name.to_string(),
             action: kind,
             origin: self.identity.id,
             client: "holdfast".to_owned(),

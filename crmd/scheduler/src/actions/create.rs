@@ -105,21 +105,23 @@ impl Plan<'_> {
 
     /// The oldest action of that key; actions that had no node yet get the one asked for.
     fn existing(&mut self, rsc: RscIx, key: Key, node: Option<NodeIx>) -> Option<ActIx> {
-        let mut found = None;
-        for at in 0..self.rscs[rsc].actions.len() {
-            let action = self.rscs[rsc].actions[at];
-            let act = self.act_mut(action);
-            if act.key != key {
-                continue;
-            }
-            if node.is_some() && act.node.is_none() {
-                act.node = node;
-            }
-            if (node.is_none() || act.node == node) && found.is_none() {
-                found = Some(action);
-            }
+        self.give_node(rsc, key, node);
+        let known = self.rscs[rsc].of_key(key);
+        known.iter().find(|(_, on)| node.is_none() || *on == node).map(|(action, _)| *action)
+    }
+
+    /// Actions of that key that have no node yet get this one.
+    fn give_node(&mut self, rsc: RscIx, key: Key, node: Option<NodeIx>) {
+        if node.is_none() {
+            return;
         }
-        found
+        let Some(known) = self.rscs[rsc].keys.iter_mut().find(|known| known.key == key) else {
+            return;
+        };
+        for (action, on) in known.actions.iter_mut().filter(|(_, on)| on.is_none()) {
+            *on = node;
+            self.actions[action.0 as usize].node = node;
+        }
     }
 
     fn create(
@@ -185,7 +187,7 @@ impl Plan<'_> {
             after: Vec::new(),
         });
         match (rsc, key) {
-            (Some(rsc), _) => self.rscs[rsc].actions.push(action),
+            (Some(rsc), _) => self.rscs[rsc].add_action(action, key, node),
             (None, Key::Named(name)) => {
                 self.singletons.insert(name, action);
             }
@@ -295,42 +297,24 @@ impl Plan<'_> {
 
     /// The newest action of a resource with that key.
     pub(crate) fn newest_key(&self, rsc: RscIx, key: Key, node: Option<NodeIx>) -> Option<ActIx> {
-        self.rscs[rsc].actions.iter().rev().copied().find(|action| {
-            let act = self.act(*action);
-            act.key == key && (node.is_none() || act.node == node)
-        })
+        let mut known = self.rscs[rsc].of_key(key).iter().rev();
+        known.find(|(_, on)| node.is_none() || *on == node).map(|(action, _)| *action)
     }
 
     /// All actions of that key, oldest first; on that node if one is given (which actions without node then get).
     pub(crate) fn all_of_key(&mut self, rsc: RscIx, key: Key, node: Option<NodeIx>) -> Vec<ActIx> {
-        let mut found = Vec::new();
-        for at in 0..self.rscs[rsc].actions.len() {
-            let action = self.rscs[rsc].actions[at];
-            let act = self.act_mut(action);
-            if act.key != key {
-                continue;
-            }
-            if node.is_some() && act.node.is_none() {
-                act.node = node;
-            }
-            if node.is_none() || act.node == node {
-                found.push(action);
-            }
-        }
-        found
+        self.give_node(rsc, key, node);
+        let known = self.rscs[rsc].of_key(key).iter();
+        known.filter(|(_, on)| node.is_none() || *on == node).map(|(action, _)| *action).collect()
     }
 
     /// All actions of that key that already are on that node, oldest first.
     pub(crate) fn all_exactly_on(&self, rsc: RscIx, key: Key, node: Option<NodeIx>) -> Vec<ActIx> {
-        let Some(node) = node else {
+        if node.is_none() {
             return Vec::new();
-        };
-        self.rscs[rsc]
-            .actions
-            .iter()
-            .copied()
-            .filter(|action| self.act(*action).key == key && self.act(*action).node == Some(node))
-            .collect()
+        }
+        let known = self.rscs[rsc].of_key(key).iter();
+        known.filter(|(_, on)| *on == node).map(|(action, _)| *action).collect()
     }
 
     /// Whether somebody could fence this node now.
@@ -461,7 +445,8 @@ impl Plan<'_> {
 
     /// Adds the expected exit code of a monitor.
     pub(crate) fn expect_rc(&mut self, action: ActIx, rc: i32) {
-        self.act_mut(action).set_meta("op_target_rc", rc.to_string());
+        let text = self.number_text(rc);
+        self.act_mut(action).set_meta("op_target_rc", text);
     }
 
     /// Makes an action one whose completion is confirmed at any abort priority.

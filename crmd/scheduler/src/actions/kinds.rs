@@ -3,6 +3,7 @@
 //! Knows names and flags. Does not know when an action is needed.
 
 use crate::facts::{NodeIx, RscIx};
+use holdfast_model::Text;
 
 /// Position of an action in the plan; its number in the graph is one more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -215,7 +216,7 @@ pub(crate) struct Act {
     /// Position of its configuration among the resource's operations.
     pub op: Option<usize>,
     /// Meta attributes set by the planner; later entries replace earlier ones of the same name.
-    pub meta: Vec<(String, String)>,
+    pub meta: Vec<(&'static str, Text)>,
     /// How many of its inputs of the "enough of them" kind are runnable, and how many it takes.
     pub runnable_before: u32,
     pub required_before: u32,
@@ -252,15 +253,21 @@ impl Act {
 
     /// A meta attribute set by the planner.
     pub(crate) fn own_meta(&self, name: &str) -> Option<&str> {
-        self.meta.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.meta.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
     }
 
     /// Sets a meta attribute, replacing what was there.
-    pub(crate) fn set_meta(&mut self, name: &str, value: impl Into<String>) {
+    pub(crate) fn set_meta(&mut self, name: &'static str, value: impl Into<Text>) {
         let value = value.into();
-        match self.meta.iter_mut().find(|(key, _)| key == name) {
+        match self.meta.iter_mut().find(|(key, _)| *key == name) {
             Some((_, old)) => *old = value,
-            None => self.meta.push((name.to_owned(), value)),
+            None => {
+                // Most actions have one or none.
+                if self.meta.is_empty() {
+                    self.meta.reserve_exact(1);
+                }
+                self.meta.push((name, value));
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use super::kinds::{ActIx, Key, Phase, Task, flag};
 use super::plan::Plan;
 use crate::facts::{AllowedNodes, Flags, NodeIx, RscIx};
 use crate::order::relation as ar;
-use holdfast_model::Role;
+use holdfast_model::{Role, Text};
 
 /// What notifications are around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(crate) struct NotifyData {
     stop: Vec<Entry>,
     promote: Vec<Entry>,
     demote: Vec<Entry>,
-    keys: Vec<(&'static str, String)>,
+    keys: Vec<(&'static str, Text)>,
 }
 
 impl Plan<'_> {
@@ -149,8 +149,8 @@ impl Plan<'_> {
         };
         self.collect_notify(rsc, false, &mut data);
         let node = self.act(stop).node.map_or("", |node| self.facts.nodes[node].name.as_str());
-        data.keys.push(("notify_stop_resource", self.rsc(rsc).id.clone()));
-        data.keys.push(("notify_stop_uname", node.to_owned()));
+        data.keys.push(("notify_stop_resource", Text::from(&self.rsc(rsc).id)));
+        data.keys.push(("notify_stop_uname", Text::from(node)));
         let top = self.top(rsc);
         self.notify_instances(top, Task::Stop, &data);
     }
@@ -236,10 +236,10 @@ impl Plan<'_> {
             Task::Promote => !data.promote.is_empty(),
             _ => false,
         };
-        let mut keys: Vec<(&'static str, String)> = Vec::new();
+        let mut keys: Vec<(&'static str, Text)> = Vec::new();
         let mut both = |rsc_key, node_key, names: (String, String)| {
-            keys.push((rsc_key, names.0));
-            keys.push((node_key, names.1));
+            keys.push((rsc_key, names.0.into()));
+            keys.push((node_key, names.1.into()));
         };
         both("notify_stop_resource", "notify_stop_uname", stop);
         both("notify_start_resource", "notify_start_uname", self.notify_names(&data.start));
@@ -256,7 +256,7 @@ impl Plan<'_> {
             data.inactive.iter().map(|(rsc, _)| self.rsc(*rsc).id.as_str()).collect();
         inactive.sort_unstable();
         inactive.dedup();
-        keys.push(("notify_inactive_resource", words(&inactive)));
+        keys.push(("notify_inactive_resource", words(&inactive).into()));
         let facts = self.facts;
         let available: Vec<&str> = data
             .allowed
@@ -264,7 +264,7 @@ impl Plan<'_> {
             .flat_map(|allowed| allowed.keys())
             .map(|node| facts.nodes[*node].name.as_str())
             .collect();
-        keys.push(("notify_available_uname", words(&available)));
+        keys.push(("notify_available_uname", words(&available).into()));
         if self.rsc(clone).meta("container-attribute-target") == Some("host") {
             let hosts: Vec<&str> = facts
                 .nodes
@@ -275,10 +275,10 @@ impl Plan<'_> {
                     facts.nodes[host.filter(|_| guest).unwrap_or(node)].name.as_str()
                 })
                 .collect();
-            keys.push(("notify_all_hosts", words(&hosts)));
+            keys.push(("notify_all_hosts", words(&hosts).into()));
         }
         let all: Vec<&str> = facts.nodes.iter().map(|node| node.name.as_str()).collect();
-        keys.push(("notify_all_uname", words(&all)));
+        keys.push(("notify_all_uname", words(&all).into()));
         data.keys = keys;
         if required {
             for milestone in [data.pre, data.pre_done, data.post, data.post_done].into_iter().flatten() {
@@ -300,7 +300,7 @@ impl Plan<'_> {
             let told = matches!(act.task, Task::Start | Task::Stop | Task::Promote | Task::Demote);
             if told && !act.is(flag::OPTIONAL) && act.node.is_some() {
                 for (key, value) in &data.keys {
-                    act.set_meta(key, value.as_str());
+                    act.set_meta(key, value.clone());
                 }
             }
         }
@@ -363,12 +363,12 @@ impl Plan<'_> {
         let (task, optional) = (self.act(op).task, self.act(op).is(flag::OPTIONAL));
         let notify = self.action(rsc, Key::Notify(phase, about), task, Some(node), optional);
         for (key, value) in self.act(op).meta.clone() {
-            if self.act(notify).own_meta(&key).is_none() {
-                self.act_mut(notify).set_meta(&key, value);
+            if self.act(notify).own_meta(key).is_none() {
+                self.act_mut(notify).set_meta(key, value);
             }
         }
         for (key, value) in &data.keys {
-            self.act_mut(notify).set_meta(key, value.as_str());
+            self.act_mut(notify).set_meta(key, value.clone());
         }
         self.link(op, notify, ar::ORDERED);
         self.link(notify, done, ar::ORDERED);

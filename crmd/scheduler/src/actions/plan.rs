@@ -7,7 +7,7 @@ use super::kinds::{Act, ActIx, Key, NameIx, Task};
 use super::notify::NotifyData;
 use crate::facts::{AllowedNodes, DigestCache, Facts, Flags, NodeIx, Rsc, RscIx, RscKind};
 use crate::index::IndexVec;
-use holdfast_model::{Problem, Role};
+use holdfast_model::{Problem, Role, Text};
 use std::collections::BTreeMap;
 
 /// Changing part of a resource.
@@ -26,8 +26,33 @@ pub(crate) struct RscState {
     pub lock_time: i64,
     /// Its actions, oldest first.
     pub actions: Vec<ActIx>,
+    /// The same by key.
+    pub keys: Vec<KeyActions>,
     /// Notifications around start, stop, promote and demote.
     pub notify: [Option<NotifyData>; 4],
+}
+
+/// Actions of one resource that have the same key, oldest first, with their nodes.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyActions {
+    pub key: Key,
+    pub actions: Vec<(ActIx, Option<NodeIx>)>,
+}
+
+impl RscState {
+    /// Its actions of that key.
+    pub(crate) fn of_key(&self, key: Key) -> &[(ActIx, Option<NodeIx>)] {
+        self.keys.iter().find(|known| known.key == key).map_or(&[], |known| known.actions.as_slice())
+    }
+
+    /// Adds an action.
+    pub(crate) fn add_action(&mut self, action: ActIx, key: Key, node: Option<NodeIx>) {
+        self.actions.push(action);
+        match self.keys.iter_mut().find(|known| known.key == key) {
+            Some(known) => known.actions.push((action, node)),
+            None => self.keys.push(KeyActions { key, actions: vec![(action, node)] }),
+        }
+    }
 }
 
 /// Changing part of a node.
@@ -67,6 +92,8 @@ pub(crate) struct Plan<'f> {
     pub singletons: BTreeMap<NameIx, ActIx>,
     names: Vec<String>,
     name_index: BTreeMap<String, NameIx>,
+    /// Exit codes as text.
+    numbers: Vec<(i32, Text)>,
     pub orderings: Vec<Ordering>,
     /// Mandatory colocations by primary: what an unrunnable start or promotion blocks.
     pub blockers: Vec<Vec<Blocker>>,
@@ -110,6 +137,7 @@ impl<'f> Plan<'f> {
                 lock_node: rsc.lock_node,
                 lock_time: rsc.lock_time,
                 actions: Vec::new(),
+                keys: Vec::new(),
                 notify: [None, None, None, None],
             })
             .collect();
@@ -132,6 +160,7 @@ impl<'f> Plan<'f> {
             singletons: BTreeMap::new(),
             names: Vec::new(),
             name_index: BTreeMap::new(),
+            numbers: Vec::new(),
             orderings: Vec::new(),
             blockers: vec![Vec::new(); facts.rscs.len()],
             preference: Box::new(|_| Vec::new()),
@@ -179,6 +208,16 @@ impl<'f> Plan<'f> {
 
     pub(crate) fn name(&self, name: NameIx) -> &str {
         &self.names[name.0 as usize]
+    }
+
+    /// A number as text; there are few different ones.
+    pub(crate) fn number_text(&mut self, number: i32) -> Text {
+        if let Some((_, text)) = self.numbers.iter().find(|(known, _)| *known == number) {
+            return text.clone();
+        }
+        let text = Text::from(number.to_string());
+        self.numbers.push((number, text.clone()));
+        text
     }
 
     /// The task of that name.

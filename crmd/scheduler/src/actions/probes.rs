@@ -221,14 +221,30 @@ impl Plan<'_> {
             }
             return;
         }
+        // All probes of a resource mostly come before the same, and what follows from that is found out once.
+        let mut known: Vec<(ActIx, Vec<ActIx>)> = Vec::new();
         for probe in self.all_of_key(rsc, PROBE, None) {
             let mut at = self.act(probe).after.len();
             while at > 0 {
                 at -= 1;
                 let (after, flags) = self.act(probe).after[at];
                 self.order_probe_before_instance_starts(rsc, probe, after, flags);
+                if let Some((_, undone)) = known.iter().find(|(of, _)| *of == after) {
+                    for then in undone {
+                        self.link(probe, *then, ar::ORDERED);
+                    }
+                    continue;
+                }
                 visited.stamp += 1;
-                self.order_probe_before_restarts(rsc, probe, after, visited);
+                let mut walk = Walk { visited, undone: Vec::new(), met_probe: false };
+                self.find_restarts(rsc, after, &mut walk);
+                let Walk { undone, met_probe, .. } = walk;
+                for then in &undone {
+                    self.link(probe, *then, ar::ORDERED);
+                }
+                if !met_probe {
+                    known.push((after, undone));
+                }
             }
         }
     }
@@ -258,12 +274,13 @@ impl Plan<'_> {
         }
     }
 
-    /// If what follows a probe has to restart because of it, the stop comes after the probe, too.
-    fn order_probe_before_restarts(&mut self, rsc: RscIx, probe: ActIx, after: ActIx, visited: &mut Visited) {
-        if !visited.first_time(after) {
+    /// If what follows a probe has to restart because of it, the stop comes after the probe, too: finds such stops.
+    fn find_restarts(&mut self, rsc: RscIx, after: ActIx, walk: &mut Walk<'_>) {
+        if !walk.visited.first_time(after) {
             return;
         }
         let after_rsc = self.act(after).rsc;
+        walk.met_probe |= after_rsc == Some(rsc) && self.act(after).key == PROBE;
         if let Some(after_rsc) = after_rsc
             && self.rsc(after_rsc).is_primitive()
             && after_rsc != rsc
@@ -276,7 +293,7 @@ impl Plan<'_> {
             if let Some(undo) = undo {
                 for then in self.all_of_key(after_rsc, Key::Op(undo, 0), None) {
                     if !self.act(then).is(flag::PSEUDO) {
-                        self.link(probe, then, ar::ORDERED);
+                        walk.undone.push(then);
                     }
                 }
             }
@@ -301,7 +318,7 @@ impl Plan<'_> {
                     continue;
                 }
             }
-            self.order_probe_before_restarts(rsc, probe, then, visited);
+            self.find_restarts(rsc, then, walk);
         }
     }
 
@@ -361,6 +378,15 @@ impl Plan<'_> {
             _ => true,
         }
     }
+}
+
+/// A walk along what follows a probe.
+struct Walk<'v> {
+    visited: &'v mut Visited,
+    /// Stops and demotions on the way that undo something.
+    undone: Vec<ActIx>,
+    /// The walk came to a probe of the same resource, so that another probe's walk may end elsewhere.
+    met_probe: bool,
 }
 
 /// Which actions a walk has been at; a new walk is a new stamp.

@@ -3,7 +3,8 @@
 //! Knows which actions and which of their inputs belong into the graph. Does not change the plan otherwise.
 
 use super::cycles::break_cycles;
-use super::{Action, ActionId, Synapse, TransitionGraph};
+use super::shared::Shared;
+use super::{ActionId, Actions, Synapse, TransitionGraph};
 use crate::actions::kinds::{ActIx, Input, Key, Task, flag};
 use crate::actions::plan::Plan;
 use crate::facts::{Flags, RscIx, RscKind};
@@ -33,16 +34,19 @@ pub(crate) fn build(plan: &mut Plan<'_>, id: u32) -> TransitionGraph {
         recheck_by: None,
         ..TransitionGraph::default()
     };
+    let mut emission = Emission::default();
     for rsc in plan.top.clone() {
-        emit_rsc(plan, rsc, &mut graph);
+        emit_rsc(plan, rsc, &mut emission);
     }
     if !plan.maintenance_changes().is_empty() {
         let update = plan.named_milestone("maintenance_nodes");
         plan.act_mut(update).set(flag::ALWAYS_IN_GRAPH);
     }
     for action in (0..plan.actions.len() as u32).rev().map(ActIx) {
-        emit(plan, action, &mut graph);
+        emit(plan, action, &mut emission);
     }
+    graph.actions = describe_all(plan, &emission);
+    graph.synapses = emission.synapses;
     drop_circles(plan, &mut graph);
     graph.recheck_by = plan.facts.recheck_by.get().filter(|time| *time > 0);
     graph
@@ -76,42 +80,49 @@ fn drop_circles(plan: &mut Plan<'_>, graph: &mut TransitionGraph) {
     }
 }
 
-fn emit_rsc(plan: &mut Plan<'_>, rsc: RscIx, graph: &mut TransitionGraph) {
+fn emit_rsc(plan: &mut Plan<'_>, rsc: RscIx, emission: &mut Emission) {
     match &plan.rsc(rsc).kind {
-        RscKind::Primitive | RscKind::Group(_) => emit_own_first(plan, rsc, graph),
+        RscKind::Primitive | RscKind::Group(_) => emit_own_first(plan, rsc, emission),
         RscKind::Clone(_) => {
             for action in plan.rscs[rsc].actions.clone().into_iter().rev() {
                 plan.action_flags(action, None);
             }
             plan.create_notifications(rsc);
             for child in plan.rscs[rsc].children.clone() {
-                emit_rsc(plan, child, graph);
+                emit_rsc(plan, child, emission);
             }
-            emit_own_first(plan, rsc, graph);
+            emit_own_first(plan, rsc, emission);
         }
         RscKind::Bundle(bundle) => {
             if let Some(inner) = bundle.child {
-                emit_rsc(plan, inner, graph);
+                emit_rsc(plan, inner, emission);
             }
             for replica in &bundle.replicas {
                 for part in [replica.ip, Some(replica.container), replica.remote].into_iter().flatten() {
-                    emit_rsc(plan, part, graph);
+                    emit_rsc(plan, part, emission);
                 }
             }
         }
     }
 }
 
-fn emit_own_first(plan: &mut Plan<'_>, rsc: RscIx, graph: &mut TransitionGraph) {
+fn emit_own_first(plan: &mut Plan<'_>, rsc: RscIx, emission: &mut Emission) {
     for action in plan.rscs[rsc].actions.clone().into_iter().rev() {
-        emit(plan, action, graph);
+        emit(plan, action, emission);
     }
     for child in plan.rscs[rsc].children.clone() {
-        emit_rsc(plan, child, graph);
+        emit_rsc(plan, child, emission);
     }
 }
 
-fn emit(plan: &mut Plan<'_>, action: ActIx, graph: &mut TransitionGraph) {
+/// The steps so far, and which actions only come up as inputs.
+#[derive(Default)]
+struct Emission {
+    synapses: Vec<Synapse>,
+    inputs: Vec<ActIx>,
+}
+
+fn emit(plan: &mut Plan<'_>, action: ActIx, emission: &mut Emission) {
     if !plan.act(action).is(flag::DEDUPLICATED) {
         deduplicate(plan, action);
     }
@@ -122,24 +133,40 @@ fn emit(plan: &mut Plan<'_>, action: ActIx, graph: &mut TransitionGraph) {
     let act = plan.act(action);
     let own = act.rsc.map_or(0, |rsc| plan.rscs[rsc].priority);
     let mut synapse = Synapse {
-        id: graph.synapses.len() as u32,
+        id: emission.synapses.len() as u32,
         priority: own.max(act.priority).max(0),
         action: ActionId(action.number()),
         inputs: Vec::new(),
     };
-    let described: Action = plan.describe(action, true);
-    graph.actions.insert(described.id, described);
     for at in 0..plan.act(action).before.len() {
         if !plan.input_counts(action, at) {
             continue;
         }
         plan.act_mut(action).before[at].graphed = true;
         let first = plan.act(action).before[at].first;
-        let number = ActionId(first.number());
-        synapse.inputs.push(number);
-        graph.actions.entry(number).or_insert_with(|| plan.describe(first, false));
+        synapse.inputs.push(ActionId(first.number()));
+        if !plan.act(first).is(flag::GRAPHED) {
+            emission.inputs.push(first);
+        }
     }
-    graph.synapses.push(synapse);
+    emission.synapses.push(synapse);
+}
+
+/// What is known about every action of the graph; of those that are only waited for, no more than who they are.
+fn describe_all(plan: &Plan<'_>, emission: &Emission) -> Actions {
+    let mut shared = Shared::new(plan.facts);
+    let mut actions = Actions::with_capacity(plan.actions.len(), emission.synapses.len());
+    for synapse in &emission.synapses {
+        let described = plan.describe(ActIx(synapse.action.0 - 1), true, &mut shared);
+        actions.insert(described.id, described);
+    }
+    for input in &emission.inputs {
+        if !plan.act(*input).is(flag::GRAPHED) && actions.get(&ActionId(input.number())).is_none() {
+            let described = plan.describe(*input, false, &mut shared);
+            actions.insert(described.id, described);
+        }
+    }
+    actions
 }
 
 /// One input per action, by ascending number, with all that was said about it.

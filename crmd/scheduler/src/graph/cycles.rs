@@ -3,7 +3,6 @@
 //! Knows only who waits for whom. A graph without circles stays as it is.
 
 use super::{ActionId, TransitionGraph};
-use std::collections::BTreeMap;
 
 /// One wait that was given up: `then` no longer waits for `first`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,13 +16,14 @@ pub(crate) fn break_cycles(
     graph: &mut TransitionGraph,
     strength: impl Fn(ActionId, ActionId) -> u32,
 ) -> Vec<Broken> {
-    let place: BTreeMap<ActionId, usize> =
-        graph.synapses.iter().enumerate().map(|(at, synapse)| (synapse.action, at)).collect();
-    let mut inputs: Vec<Vec<usize>> = graph
-        .synapses
-        .iter()
-        .map(|synapse| synapse.inputs.iter().filter_map(|input| place.get(input).copied()).collect())
-        .collect();
+    let highest = graph.synapses.iter().map(|synapse| synapse.action.0).max().unwrap_or(0);
+    let mut place: Vec<Option<usize>> = vec![None; highest as usize + 1];
+    for (at, synapse) in graph.synapses.iter().enumerate() {
+        place[synapse.action.0 as usize] = Some(at);
+    }
+    let place_of = |input: &ActionId| place.get(input.0 as usize).copied().flatten();
+    let mut inputs: Vec<Vec<usize>> =
+        graph.synapses.iter().map(|synapse| synapse.inputs.iter().filter_map(place_of).collect()).collect();
     let mut users: Vec<Vec<usize>> = vec![Vec::new(); inputs.len()];
     for (then, firsts) in inputs.iter().enumerate() {
         for first in firsts {

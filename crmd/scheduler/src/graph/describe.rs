@@ -2,12 +2,14 @@
 //!
 //! Knows the names under which agents, executors and histories know things. Decides nothing.
 
-use super::{Action, ActionId, ActionKind, NodeName, ResourceName};
+use super::shared::{Origin, Settled, Shared};
+use super::{Action, ActionId, ActionKind, Attributes, NodeName, ResourceName};
 use crate::actions::kinds::{Act, ActIx, Key, Task, flag};
 use crate::actions::plan::Plan;
 use crate::facts::{Flags, NodeIx, RscIx, RscKind};
-use holdfast_model::digest;
+use holdfast_model::{Text, digest};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl Plan<'_> {
     /// Remote nodes whose maintenance mark is out of date, with the new value.
@@ -21,7 +23,7 @@ impl Plan<'_> {
     }
 
     /// An action as the graph shows it; as an input it has no details.
-    pub(super) fn describe(&mut self, action: ActIx, details: bool) -> Action {
+    pub(super) fn describe(&self, action: ActIx, details: bool, shared: &mut Shared) -> Action {
         let act = self.act(action);
         let pseudo = act.is(flag::PSEUDO);
         let kind = match act.task {
@@ -31,44 +33,42 @@ impl Plan<'_> {
             _ if pseudo => ActionKind::Pseudo,
             _ => ActionKind::Resource,
         };
+        let facts = self.facts;
         let node = act.node.filter(|_| kind != ActionKind::Pseudo || act.task == Task::Stonith);
+        let named = node.map(|node| (node, shared.node(facts, node)));
         let (task, rsc) = (act.task, act.rsc);
         let history = rsc.and_then(|rsc| self.rsc(rsc).history_id.as_deref());
-        let full_key = self.full_key(action);
-        let facts = self.facts;
+        let full_key = match rsc {
+            Some(rsc) => shared.key(rsc, act.key, || self.full_key(action)),
+            None => Text::from(self.full_key(action)),
+        };
         let mut described = Action {
             id: ActionId(action.number()),
             kind,
-            operation: self.task_text(task).to_owned(),
+            operation: shared.task(task, self.task_text(task)),
             key: match history {
-                Some(history) => self.history_key(action, history),
+                Some(history) => self.history_key(action, history).into(),
                 None => full_key.clone(),
             },
             internal_key: history.map(|_| full_key),
-            node: node.map(|node| NodeName {
-                name: facts.nodes[node].name.clone(),
-                id: facts.nodes[node].id.clone(),
-            }),
-            router: node.and_then(|_| self.router(action)).map(|node| facts.nodes[node].name.clone()),
+            node: named.as_ref().map(|(_, name)| Arc::clone(name)),
+            router: node
+                .and_then(|_| self.router(action))
+                .map(|router| shared.node(facts, router).name.clone()),
             cib_only: task == Task::LrmDelete,
             shutdown_lock: None,
             resource: None,
-            resource_instance: rsc.map(|rsc| self.rsc(rsc).id.clone()),
-            attributes: Vec::new(),
-            parameters: Vec::new(),
+            resource_instance: rsc.map(|rsc| shared.name(facts, rsc)),
+            attributes: Attributes::default(),
+            parameters: Arc::default(),
             downed: Vec::new(),
             maintenance: Vec::new(),
             timeout_ms: 0,
             start_delay_ms: 0,
-            interval_ms: self.act(action).interval_ms(),
+            interval_ms: act.interval_ms(),
             expected_rc: 0,
-            reason: self.act(action).reason.clone(),
+            reason: act.reason.clone(),
         };
-        if let Some(node) = node {
-            let act = self.act_mut(action);
-            act.set_meta("on_node", facts.nodes[node].name.as_str());
-            act.set_meta("on_node_uuid", facts.nodes[node].id.as_str());
-        }
         if !details {
             return described;
         }
@@ -76,13 +76,18 @@ impl Plan<'_> {
             if self.keeps_lock(action, rsc) {
                 described.shutdown_lock = Some(self.rscs[rsc].lock_time);
             }
-            described.resource = Some(self.resource_name(rsc));
+            described.resource = Some(shared.resource(rsc, || self.resource_name(rsc)));
         }
-        self.add_attributes(action, &mut described);
+        self.add_attributes(
+            action,
+            named.as_ref().map(|(node, name)| (*node, &**name)),
+            &mut described,
+            shared,
+        );
         if node.is_some() {
             described.downed = self.downed(action);
         }
-        if kind == ActionKind::Pseudo && described.operation == "maintenance_nodes" {
+        if kind == ActionKind::Pseudo && &*described.operation == "maintenance_nodes" {
             described.maintenance = self.maintenance_changes();
         }
         described
@@ -162,16 +167,54 @@ impl Plan<'_> {
         };
         let agent = data.agent.clone().unwrap_or_default();
         ResourceName {
-            id: id.to_owned(),
-            long_id: long_id.map(str::to_owned),
-            class: agent.class,
-            provider: agent.provider,
-            agent: agent.agent_type,
+            id: id.into(),
+            long_id: long_id.map(Text::from),
+            class: agent.class.into(),
+            provider: agent.provider.map(Text::from),
+            agent: agent.agent_type.into(),
         }
     }
 
-    fn add_attributes(&self, action: ActIx, described: &mut Action) {
+    fn add_attributes(
+        &self,
+        action: ActIx,
+        named: Option<(NodeIx, &NodeName)>,
+        described: &mut Action,
+        shared: &mut Shared,
+    ) {
         let act = self.act(action);
+        let guest = act.node.is_some_and(|node| self.facts.nodes[node].is_guest());
+        let (settled, own) = match act.rsc {
+            Some(rsc) if !guest && shared.is_plain(self.facts, rsc) => {
+                let origin = Origin {
+                    rsc,
+                    created_as: act.created_as,
+                    interval_ms: act.interval_ms(),
+                    op: act.op,
+                    on_node: act.node.is_some(),
+                };
+                (shared.settled(origin, || self.settle(act, None)), shared.own(act, named))
+            }
+            _ => (self.settle(act, Some(named.map(|(_, name)| name))), Arc::default()),
+        };
+        let number = |name: &str, settled: u64| match act.own_meta(name) {
+            Some(value) => value.parse().unwrap_or(0),
+            None => settled,
+        };
+        described.timeout_ms = number("timeout", settled.timeout_ms);
+        described.start_delay_ms = number("start-delay", settled.start_delay_ms);
+        described.interval_ms = self.meta_interval(act);
+        described.expected_rc = match act.own_meta("op_target_rc") {
+            Some(rc) => rc.parse().unwrap_or(0),
+            None => settled.expected_rc,
+        };
+        described.attributes = Attributes::of_parts(settled.attributes, own);
+        described.parameters = settled.parameters;
+    }
+
+    /// The attributes of an action; with `own` also those that the planner set for this one, where it happens
+    /// (if that is one of them) included.
+    fn settle(&self, act: &Act, own: Option<Option<&NodeName>>) -> Settled {
         let facts = self.facts;
         let mut table: BTreeMap<String, String> = BTreeMap::new();
         let mut parameters: Vec<(String, String)> = Vec::new();
@@ -188,16 +231,17 @@ impl Plan<'_> {
                 self.add_parameters(rsc, act.node, &mut table, &mut parameters);
             }
             let task = self.task_text(act.created_as);
-            meta = facts.op_meta(
-                rsc,
-                act.created_on,
-                task,
-                u32::try_from(act.interval_ms()).unwrap_or(u32::MAX),
-                op,
-            );
+            let interval_ms = u32::try_from(act.interval_ms()).unwrap_or(u32::MAX);
+            meta = facts.op_meta(rsc, act.created_on, task, interval_ms, op);
         }
-        for (name, value) in &act.meta {
-            meta.insert(name.clone(), value.clone());
+        if let Some(named) = own {
+            for (name, value) in &act.meta {
+                meta.insert((*name).to_owned(), value.to_string());
+            }
+            if let Some(node) = named {
+                meta.insert("on_node".to_owned(), node.name.to_string());
+                meta.insert("on_node_uuid".to_owned(), node.id.to_string());
+            }
         }
         for (name, value) in &meta {
             if !name.contains(['#', ':']) {
@@ -213,12 +257,14 @@ impl Plan<'_> {
             self.add_guest_meta(act, rsc, &mut table);
         }
         let number = |name: &str| meta.get(name).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
-        described.timeout_ms = number("timeout");
-        described.start_delay_ms = number("start-delay");
-        described.interval_ms = self.meta_interval(act);
-        described.expected_rc = meta.get("op_target_rc").and_then(|rc| rc.parse().ok()).unwrap_or(0);
-        described.attributes = table.into_iter().collect();
-        described.parameters = parameters;
+        let texts = |(name, value): (String, String)| (Text::from(name), Text::from(value));
+        Settled {
+            timeout_ms: number("timeout"),
+            start_delay_ms: number("start-delay"),
+            expected_rc: meta.get("op_target_rc").and_then(|rc| rc.parse().ok()).unwrap_or(0),
+            attributes: table.into_iter().map(texts).collect(),
+            parameters: parameters.into_iter().map(texts).collect(),
+        }
     }
 
     /// Parameters of the resource as they are on the node.

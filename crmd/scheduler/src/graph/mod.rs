@@ -3,22 +3,30 @@
 //! Knows the typed graph that the transition engine executes and the tools print.
 //! Does not know how it came about (`actions`, `order`) nor how XML is parsed.
 
+mod actions;
+mod attributes;
 pub(crate) mod build;
 mod cycles;
 mod describe;
 pub mod dot;
 pub mod run;
+mod shared;
 pub mod xml;
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use holdfast_model::Text;
+
+pub use actions::Actions;
+pub use attributes::Attributes;
 
 /// Number of an action, unique within one plan. Numbers start at 1 and are given at creation,
 /// so actions that were considered and dropped leave gaps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ActionId(pub u32);
 
 /// Who carries an action out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActionKind {
     /// A resource agent on a node (`rsc_op`).
     Resource,
@@ -31,58 +39,58 @@ pub enum ActionKind {
 }
 
 /// A node as the graph names it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeName {
     /// Name (`on_node`).
-    pub name: String,
+    pub name: Text,
     /// Identifier used in the CIB (`on_node_uuid`).
-    pub id: String,
+    pub id: Text,
 }
 
 /// The resource an action works on, as written inside `rsc_op`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceName {
     /// Identifier under which the executor and the history know the resource.
-    pub id: String,
+    pub id: Text,
     /// Instance name, where it differs from `id`.
-    pub long_id: Option<String>,
+    pub long_id: Option<Text>,
     /// Agent standard, for example `ocf`.
-    pub class: String,
+    pub class: Text,
     /// Agent provider, for example `heartbeat`.
-    pub provider: Option<String>,
+    pub provider: Option<Text>,
     /// Agent type, for example `IPaddr2`.
-    pub agent: String,
+    pub agent: Text,
 }
 
 /// One action of the graph.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
     /// Number, also the key of [`TransitionGraph::actions`].
     pub id: ActionId,
     /// Who carries it out.
     pub kind: ActionKind,
     /// Operation name: `start`, `monitor`, `stonith`, `do_shutdown` ...
-    pub operation: String,
+    pub operation: Text,
     /// `RSC_OPERATION_INTERVAL` and its relatives, as recorded in the history.
-    pub key: String,
+    pub key: Text,
     /// Key with the instance name, where the history uses another name.
-    pub internal_key: Option<String>,
+    pub internal_key: Option<Text>,
     /// Where it happens (never for milestones except guest fencing).
-    pub node: Option<NodeName>,
+    pub node: Option<Arc<NodeName>>,
     /// Cluster node whose connection carries it, for remote and guest nodes.
-    pub router: Option<String>,
+    pub router: Option<Text>,
     /// Only the CIB is touched, no agent (`mode="cib"`).
     pub cib_only: bool,
     /// Since when (epoch seconds) the resource is locked to its node, if this action keeps the lock.
     pub shutdown_lock: Option<i64>,
     /// The resource, for everything but milestones and node actions.
-    pub resource: Option<ResourceName>,
+    pub resource: Option<Arc<ResourceName>>,
     /// The resource instance that it is about, also for milestones (for reasons and progress texts).
-    pub resource_instance: Option<String>,
+    pub resource_instance: Option<Text>,
     /// Agent parameters and `CRM_meta_*` values, sorted by name. Empty for actions that are only inputs.
-    pub attributes: Vec<(String, String)>,
+    pub attributes: Attributes,
     /// Parameters whose names cannot be attribute names (they start with a digit).
-    pub parameters: Vec<(String, String)>,
+    pub parameters: Arc<[(Text, Text)]>,
     /// Identifiers of nodes expected to go down with it.
     pub downed: Vec<String>,
     /// Node identifiers whose maintenance mark has to be updated, and the new value.
@@ -103,10 +111,7 @@ impl Action {
     /// Value of an entry of `attributes`.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes
-            .binary_search_by(|(key, _)| key.as_str().cmp(name))
-            .ok()
-            .map(|at| self.attributes[at].1.as_str())
+        self.attributes.get(name)
     }
 
     /// Value of the meta attribute `name` (`CRM_meta_name`).
@@ -117,7 +122,7 @@ impl Action {
 }
 
 /// One action with what must be complete before it may begin.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Synapse {
     /// Position in the graph.
     pub id: u32,
@@ -130,7 +135,7 @@ pub struct Synapse {
 }
 
 /// The plan in executable form.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TransitionGraph {
     /// Number of the transition (`transition_id`).
     pub id: u32,
@@ -147,7 +152,7 @@ pub struct TransitionGraph {
     /// When (epoch seconds) something expires and the cluster should be looked at again.
     pub recheck_by: Option<i64>,
     /// Every action that is executed or waited for.
-    pub actions: BTreeMap<ActionId, Action>,
+    pub actions: Actions,
     /// What to do, in order of emission.
     pub synapses: Vec<Synapse>,
 }

@@ -107,14 +107,14 @@ fn write_action(out: &mut String, action: &Action, indent: usize, details: bool)
     }
     pad(out, indent + 2);
     out.push_str("<attributes");
-    for (key, value) in &action.attributes {
+    for (key, value) in action.attributes.iter() {
         attribute(out, key, value);
     }
     if action.parameters.is_empty() {
         out.push_str("/>\n");
     } else {
         out.push_str(">\n");
-        for (key, value) in &action.parameters {
+        for (key, value) in action.parameters.iter() {
             pad(out, indent + 4);
             out.push_str("<param");
             attribute(out, "name", key);

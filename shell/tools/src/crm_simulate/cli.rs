@@ -185,6 +185,15 @@ impl Args {
         self.simulate || self.in_place || !self.op_fail.is_empty()
     }
 
+    /// The text tree is changed or written again, or asked for the lines of what cannot be used.
+    pub(crate) fn needs_document(&self) -> bool {
+        self.verbose > 0
+            || self.injects()
+            || self.in_place
+            || self.save_input.is_some()
+            || self.save_output.is_some()
+    }
+
     /// The input is changed first.
     pub(crate) fn injects(&self) -> bool {
         self.watchdog.is_some()

@@ -188,7 +188,7 @@ fn operation(
             rc: failure.rc,
             expected_rc: 0,
             exit_reason: "Simulated action result",
-            params: None,
+            ran: None,
             now,
         };
         simulate::record(history, &result);

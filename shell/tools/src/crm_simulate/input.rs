@@ -28,14 +28,14 @@ pub(crate) fn read(args: &Args) -> Result<Input, Stop> {
         return settle(live()?, "the cluster");
     }
     match args.xml_file.as_deref().filter(|_| !args.xml_pipe) {
-        Some(path) if path != "-" => parse(&read_file(path)?, path),
+        Some(path) if path != "-" => parse(read_file(path)?, path),
         _ => {
             let mut bytes = Vec::new();
             std::io::stdin()
                 .lock()
                 .read_to_end(&mut bytes)
                 .map_err(|error| Stop::new(NO_INPUT, format!("cannot read standard input: {error}")))?;
-            parse(&bytes, "standard input")
+            parse(bytes, "standard input")
         }
     }
 }
@@ -63,9 +63,11 @@ fn live() -> Result<Document, Stop> {
 }
 
 /// Text to values.
-pub(crate) fn parse(bytes: &[u8], from: &str) -> Result<Input, Stop> {
-    let document = Document::parse(bytes, &Limits::default())
+pub(crate) fn parse(bytes: Vec<u8>, from: &str) -> Result<Input, Stop> {
+    let document = Document::parse(&bytes, &Limits::default())
         .map_err(|error| Stop::new(DATA_ERROR, format!("could not read input XML from {from}: {error}")))?;
+    // The document holds all of it.
+    drop(bytes);
     settle(document, from)
 }
 

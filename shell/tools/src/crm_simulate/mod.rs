@@ -219,7 +219,10 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
         .iter()
         .map(|text| Failure::parse(text).map_err(|message| Stop::new(USAGE, message)))
         .collect::<Result<Vec<Failure>, Stop>>()?;
-    let Input { mut document, mut cib, warnings, problems } = input::read(args)?;
+    let Input { document, mut cib, warnings, problems } = input::read(args)?;
+    // Only what is changed, written again or named by its line is needed as a text tree, too; for a large cluster it is
+    // half the memory.
+    let mut document = args.needs_document().then_some(document);
     for warning in warnings {
         output.error(warning);
     }
@@ -238,22 +241,20 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
         }
     };
     note(output);
-    {
+    if !args.quiet {
         let before = facts(&cib, time.now, sanitized);
-        if !args.quiet {
-            output.show(&Part::Cluster("Current cluster status", &before));
-        }
+        output.show(&Part::Cluster("Current cluster status", &before));
     }
     let mut edits = Edits::default();
-    if args.injects() {
-        edits.nodes(args, &document);
+    if let Some(document) = document.as_mut().filter(|_| args.injects()) {
+        edits.nodes(args, document);
         let start_failure_is_fatal = facts(&cib, time.now, sanitized).options.start_failure_fatal;
-        let changes = inject::apply(args, &mut document, &mut cib, start_failure_is_fatal, clock())?;
+        let changes = inject::apply(args, document, &mut cib, start_failure_is_fatal, clock())?;
         output.show(&Part::Injections(&changes));
         note(output);
     }
-    if let Some(path) = &args.save_input {
-        input::save(path, &mut document, &cib)?;
+    if let (Some(path), Some(document)) = (&args.save_input, document.as_mut()) {
+        input::save(path, document, &cib)?;
     }
     let mut status = OK;
     if args.processes() {
@@ -268,7 +269,13 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
         for problem in &plan.problems {
             // A circle of orderings changes what is done; all else the listing shows, or nobody asked.
             if args.verbose > 0 || problem.element == "constraints" {
-                output.error(problem.clone().located(&document).to_string());
+                let problem = problem.clone();
+                // A circle has no one line.
+                let problem = match &document {
+                    Some(document) => problem.located(document),
+                    None => problem,
+                };
+                output.error(problem.to_string());
             }
         }
         if args.show_scores || args.show_utilization {
@@ -279,21 +286,24 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
             output.show(&Part::Summary(&plan.summary));
         }
         if args.simulates() {
-            let mut after = cib.status.clone();
-            let (steps, end) = simulate::execute(&plan.graph, &now, &mut after, &failures, clock());
+            let names = simulate::Names::new(&now);
+            std::mem::forget(now);
+            let (steps, end) =
+                simulate::execute_named(&plan.graph, &names, &mut cib.status, &failures, clock());
             output.show(&Part::Transition(&steps, end));
             edits.operations(&steps);
             if !matches!(end, End::Complete | End::Stopped) {
                 status = ERROR;
             }
-            drop(now);
-            cib.status = after;
             if !args.quiet {
                 note(output);
                 let after = facts(&cib, time.now, sanitized);
                 output.show(&Part::Cluster("Revised Cluster Status", &after));
             }
+        } else {
+            std::mem::forget(now);
         }
+        std::mem::forget(plan);
     }
     // In place of a live check is the file or shadow copy that stands for the cluster; the cluster itself never.
     let stand_in = match crate::cib_source::Place::from_environment() {
@@ -307,12 +317,16 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
         (true, false) => args.xml_file.as_ref(),
         (false, _) => args.save_output.as_ref(),
     };
-    if args.in_place && args.live_check {
-        edits.raise_version(&mut document);
+    if let Some(document) = &mut document {
+        if args.in_place && args.live_check {
+            edits.raise_version(document);
+        }
+        if let Some(path) = save_to.filter(|path| path.as_str() != "-") {
+            input::save(path, document, &cib)?;
+        }
     }
-    if let Some(path) = save_to.filter(|path| path.as_str() != "-") {
-        input::save(path, &mut document, &cib)?;
-    }
+    // The process ends with its answer: the memory of a large cluster goes back as a whole then, not piece by piece.
+    std::mem::forget((cib, document));
     Ok(status)
 }
 

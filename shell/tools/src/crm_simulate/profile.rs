@@ -24,7 +24,7 @@ pub(super) fn run(args: &Args, folder: &Path, output: &mut Output) -> Result<i32
     let mut timings = Vec::with_capacity(files.len());
     for path in files {
         let name = path.display().to_string();
-        let read = input::parse(&input::read_file(&name)?, &name)?;
+        let read = input::parse(input::read_file(&name)?, &name)?;
         let begin = Instant::now();
         for _ in 0..args.repeat {
             let time = Clock::new(args.set_datetime.as_deref(), &read.cib)?;

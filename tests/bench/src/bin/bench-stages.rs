@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use holdfast_scheduler::schedule::Settings;
 use holdfast_scheduler::{assign, constraints, facts};
 use holdfast_xml::{Document, Limits};
 
@@ -39,6 +40,22 @@ fn main() -> ExitCode {
         let assignment = assign::assign(&facts, &placement, assign::Wanted::default());
         lap("assign");
         drop(assignment);
+        lap("drop");
+        let schedule = holdfast_scheduler::schedule::schedule_facts(&facts, Settings::default());
+        lap("all passes");
+        let mut status = cib.status.clone();
+        lap("copy");
+        let steps =
+            holdfast_scheduler::simulate::execute(&schedule.graph, &facts, &mut status, &[], 1_790_000_000);
+        lap("execute");
+        drop((steps, status));
+        lap("drop");
+        drop(schedule);
+        lap("drop plan");
+        drop(facts);
+        lap("drop facts");
+        drop(cib);
+        lap("drop model");
     }
     ExitCode::SUCCESS
 }

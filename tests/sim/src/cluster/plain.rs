@@ -58,7 +58,7 @@ impl Draft {
         let operation = if recurring { "monitor" } else { operation };
         let interval_ms = if recurring { MONITOR_MS } else { 0 };
         let resource = rsc.map(|rsc| ResourceName {
-            id: rsc.to_owned(),
+            id: rsc.into(),
             long_id: None,
             class: "ocf".into(),
             provider: Some("sim".into()),
@@ -68,20 +68,20 @@ impl Draft {
             id,
             kind,
             operation: operation.into(),
-            key: format!("{}_{operation}_{interval_ms}", rsc.unwrap_or(&node.name)),
+            key: format!("{}_{operation}_{interval_ms}", rsc.unwrap_or(&node.name)).into(),
             internal_key: None,
-            node: Some(NodeName { name: node.name.clone(), id: node.id.clone() }),
+            node: Some(NodeName { name: (&node.name).into(), id: (&node.id).into() }.into()),
             router: None,
             cib_only: false,
             shutdown_lock: None,
-            resource_instance: rsc.map(str::to_owned),
-            resource,
+            resource_instance: rsc.map(Into::into),
+            resource: resource.map(Into::into),
             attributes: if kind == ActionKind::Fence {
-                vec![("CRM_meta_stonith_action".into(), "reboot".into())]
+                [("CRM_meta_stonith_action", "reboot")].into_iter().collect()
             } else {
-                vec![("CRM_meta_timeout".into(), "20000".into())]
+                [("CRM_meta_timeout", "20000")].into_iter().collect()
             },
-            parameters: Vec::new(),
+            parameters: Default::default(),
             downed: Vec::new(),
             maintenance: Vec::new(),
             timeout_ms: 20_000,
