@@ -32,6 +32,9 @@ pub(super) struct Settled {
     pub expected_rc: i32,
 }
 
+/// What the planner set for an action on a node, and the attributes that made.
+type Own = (Vec<(&'static str, Text)>, Arc<[Pair]>);
+
 /// What is shared while one graph is described.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -43,7 +46,7 @@ pub(super) struct Shared {
     key: Option<(RscIx, Key, Text)>,
     settled: Option<(Origin, Settled)>,
     /// What the last action on each node had of its own.
-    own: IndexVec<NodeIx, Option<(Vec<(&'static str, Text)>, Arc<[Pair]>)>>,
+    own: IndexVec<NodeIx, Option<Own>>,
     /// Operation defaults have rules.
     dated_defaults: bool,
     /// Whether the parameters or operations of a resource have rules, once known.
