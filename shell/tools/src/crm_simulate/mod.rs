@@ -287,7 +287,7 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
         }
         if args.simulates() {
             let names = simulate::Names::new(&now);
-            std::mem::forget(now);
+            drop(now);
             let (steps, end) =
                 simulate::execute_named(&plan.graph, &names, &mut cib.status, &failures, clock());
             output.show(&Part::Transition(&steps, end));
@@ -300,10 +300,7 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
                 let after = facts(&cib, time.now, sanitized);
                 output.show(&Part::Cluster("Revised Cluster Status", &after));
             }
-        } else {
-            std::mem::forget(now);
         }
-        std::mem::forget(plan);
     }
     // In place of a live check is the file or shadow copy that stands for the cluster; the cluster itself never.
     let stand_in = match crate::cib_source::Place::from_environment() {
@@ -325,8 +322,6 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
             input::save(path, document, &cib)?;
         }
     }
-    // The process ends with its answer: the memory of a large cluster goes back as a whole then, not piece by piece.
-    std::mem::forget((cib, document));
     Ok(status)
 }
 
