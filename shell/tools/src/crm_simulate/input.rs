@@ -6,6 +6,8 @@ use super::{CANNOT_CREATE, Stop};
 use crate::cib_source::CibSource;
 use holdfast_model::{Cib, Problem};
 use holdfast_store::Refusal;
+use holdfast_store::schema::Schema;
+use holdfast_store::validate::{self, Severity};
 use holdfast_xml::{Document, Limits};
 use std::io::Read;
 
@@ -93,8 +95,10 @@ fn settle(mut document: Document, from: &str) -> Result<Input, Stop> {
         let top = document.root().ix();
         document.append(top, "status");
     }
+    let schema = document.root().attr("validate-with").unwrap_or("").to_owned();
     match holdfast_store::schema::upgrade(&mut document, None) {
-        Ok(()) => {}
+        Ok(()) if unchecked => {}
+        Ok(()) => valid(&document, &schema, from)?,
         Err(Refusal::Invalid { .. }) if unchecked => {}
         Err(refusal) => {
             return Err(Stop::new(CONFIG, format!("cannot use the configuration from {from}: {refusal}")));
@@ -102,6 +106,21 @@ fn settle(mut document: Document, from: &str) -> Result<Input, Stop> {
     }
     let (cib, problems) = holdfast_model::read::cib(&document);
     Ok(Input { document, cib, warnings, problems })
+}
+
+/// Refuses what the upgrade did not look at: references, and a document that named the newest schema already.
+fn valid(document: &Document, schema: &str, from: &str) -> Result<(), Stop> {
+    let mut findings = if Schema::named(schema) == Some(Schema::NEWEST) {
+        validate::document(document)
+    } else {
+        validate::references(document)
+    };
+    findings.retain(|finding| finding.severity == Severity::Invalid);
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let refusal = Refusal::Invalid { schema: schema.to_owned(), findings };
+    Err(Stop::new(CONFIG, format!("cannot use the configuration from {from}: {refusal}")))
 }
 
 /// Writes a cluster to a file.

@@ -149,6 +149,13 @@ fn what_cannot_be_used_is_named_with_its_line() {
     let unknown =
         "<constraints><rsc_location id=\"l\" rsc=\"db\" node=\"one\" score=\"many\"/></constraints>";
     check("pacemaker-3.9", unknown, "", (78, "line 15: <rsc_location id=\"l\">: "));
+    check("pacemaker-4.0", unknown, "", (78, "line 15: <rsc_location id=\"l\">: score=\"many\""));
+    let nobody =
+        "<constraints><rsc_location id=\"l\" rsc=\"nobody\" node=\"one\" score=\"1\"/></constraints>";
+    for schema in ["pacemaker-3.9", "pacemaker-4.0"] {
+        check(schema, nobody, "", (78, "line 15: <rsc_location id=\"l\">: rsc=\"nobody\" names no resource"));
+    }
+    check("none", nobody, "", (0, ""));
     let tag =
         "<constraints><rsc_location id=\"l\" rsc-pattern=\"(\" node=\"one\" score=\"1\"/></constraints>";
     check("pacemaker-4.0", tag, "-V", (0, "line 15: <rsc_location id=\"l\">: ignored: rsc-pattern"));
