@@ -1,6 +1,7 @@
 //! The loop around the core: whatever happens goes in, whatever comes out is done. Decides nothing.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +61,8 @@ pub struct Parts {
     pub signals: mpsc::Receiver<Told>,
     pub lifeline: Lifeline,
     pub log: Log,
+    /// The file that says why the node waits.
+    pub waiting: PathBuf,
 }
 
 /// What the operating system tells.
@@ -87,6 +90,7 @@ pub struct Driver {
     planner: Planner,
     lifeline: Lifeline,
     log: Log,
+    waiting: PathBuf,
     clients: HashMap<ClientId, Client>,
     /// Messages that found the ring's queue full, in order; a task hands them over when there is room.
     overflow: mpsc::UnboundedSender<Vec<u8>>,
@@ -118,6 +122,7 @@ impl Driver {
             planner: parts.planner,
             lifeline: parts.lifeline,
             log: parts.log,
+            waiting: parts.waiting,
             clients: HashMap::new(),
             overflow,
             overflowing,
@@ -166,6 +171,7 @@ impl Driver {
                 self.input(Input::Message { sender: message.sender, payload: message.payload.into_vec() });
             }
             Event::View(view) => {
+                self.waits_no_more();
                 for line in lines::view(&view) {
                     info!(subsystem = line.subsystem, "{}", line.text);
                 }
@@ -183,12 +189,18 @@ impl Driver {
                     Some(address) => format!("{} ({})", host.name, address.ip()),
                     None => host.name.clone(),
                 };
+                let boot =
+                    |host: &holdfast_totem::io::Host| format!("{:032x}", u128::from_be_bytes(host.boot_id));
                 error!(
-                    "node id {} is used by two hosts: {} was there first, {} is refused. Give the second one an id \
-                     of its own in corosync.conf; a cloned machine also needs a new /etc/machine-id",
+                    "node id {} is used by two hosts: {} was there first, {} is refused. Their boot ids are {} and {} \
+                     ('cat /proc/sys/kernel/random/boot_id' tells which machine is which). Give the second one a \
+                     name, nodeid and address of its own in corosync.conf on all nodes; a cloned machine also needs \
+                     a new /etc/machine-id",
                     duplicate.node,
                     host(&duplicate.incumbent),
-                    host(&duplicate.newcomer)
+                    host(&duplicate.newcomer),
+                    boot(&duplicate.incumbent),
+                    boot(&duplicate.newcomer)
                 );
             }
             Event::Ordered { order: Order::Reload, .. } => self.reload(),
@@ -207,6 +219,10 @@ impl Driver {
                 self.input(Input::RingLeft { why });
             }
             Event::Log(event) => match event.severity() {
+                _ if event == holdfast_totem::log::Event::AddressFound => {
+                    self.waits_no_more();
+                    info!(subsystem = "TOTEM", "{event}");
+                }
                 RingSeverity::Error => error!(subsystem = "TOTEM", "{event}"),
                 RingSeverity::Warn => warn!(subsystem = "TOTEM", "{event}"),
                 // The view that follows says the same.
@@ -370,6 +386,15 @@ impl Driver {
             Output::Log(Severity::Debug, text) => debug!("{text}"),
             Output::Alert(alert) => alert::call(*alert),
             Output::Exit(exit) => self.end = Some(self.ending(exit)),
+        }
+    }
+
+    /// Who takes part does not wait.
+    fn waits_no_more(&self) {
+        if let Err(error) = std::fs::remove_file(&self.waiting)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            warn!("{}: {error}; remove it, or 'start' believes that this node waits", self.waiting.display());
         }
     }
 

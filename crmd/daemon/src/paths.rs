@@ -74,6 +74,12 @@ impl Paths {
         self.run.join("api")
     }
 
+    /// Says why the node waits instead of taking part; not there otherwise. For init scripts.
+    #[must_use]
+    pub fn waiting(&self) -> PathBuf {
+        self.run.join("waiting")
+    }
+
     /// Folder for state files of agents (`HA_RSCTMP`): where agents of the distribution look, unless moved.
     #[must_use]
     pub fn agent_state(&self) -> PathBuf {

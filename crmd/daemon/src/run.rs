@@ -152,6 +152,7 @@ async fn node(
     let disk = Disk::start(document, &paths.pacemaker, written_to).map_err(system("the writing thread"))?;
     let (planned_to, planned) = mpsc::unbounded_channel();
     let planner = Planner::start(&paths.pacemaker, planned_to).map_err(system("the planning thread"))?;
+    tell_waiting(&paths.waiting(), &ring_settings)?;
     let (_server, clients) = Server::start(&paths.socket(), allowed(&conf))
         .map_err(|source| StartError::File { path: paths.socket(), source })?;
     let signals = signals().map_err(system("signals"))?;
@@ -177,9 +178,33 @@ async fn node(
         signals,
         lifeline,
         log,
+        waiting: paths.waiting(),
     })
     .await;
+    take_away(&paths.waiting())?;
     Ok(end)
+}
+
+/// Writes down that the node waits for its address, before anybody can ask; the ring says so again in the log.
+fn tell_waiting(path: &Path, settings: &thread::Settings) -> Result<(), StartError> {
+    let system = |source| StartError::System { what: "the list of addresses", source };
+    let found: Vec<_> = machine::addresses().map_err(system)?.iter().map(|own| own.address).collect();
+    let identity = &settings.identity;
+    let Some(own) = settings.config.missing_addresses(identity.node_id, &found) else {
+        return take_away(path);
+    };
+    let name = identity.name.clone();
+    let why = holdfast_totem::log::Event::AddressMissing { node: identity.node_id, name, own, found };
+    std::fs::write(path, format!("{why}\n")).map_err(|source| StartError::File { path: path.into(), source })
+}
+
+fn take_away(path: &Path) -> Result<(), StartError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(StartError::File { path: path.into(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the disk says about the document.

@@ -1,7 +1,7 @@
 //! What a ring is told before it starts: timings, members, links, key, identity. Reads no file: `messaging/node`
 //! turns corosync.conf into these values.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::id::NodeId;
 use crate::quorum;
@@ -245,5 +245,14 @@ impl Config {
             sealing: Sealing::default(),
             require_progress: true,
         }
+    }
+
+    /// The addresses of a node when none of them is among those `found` on the machine that says it is that node.
+    /// Without a list of nodes a node's address is taken from its machine and never missing.
+    pub fn missing_addresses(&self, node: NodeId, found: &[IpAddr]) -> Option<Vec<IpAddr>> {
+        let member = self.members.iter().find(|m| m.id == node)?;
+        let own: Vec<IpAddr> = member.addresses.iter().map(|a| a.address.ip()).collect();
+        let here = |ip: &IpAddr| ip.is_unspecified() || ip.is_loopback() || found.contains(ip);
+        (!own.is_empty() && !own.iter().any(here)).then_some(own)
     }
 }

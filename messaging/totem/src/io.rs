@@ -1,6 +1,6 @@
 //! What goes into a ring and what comes out: the vocabulary between the state machine and its driver.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,9 @@ pub enum Input<'a> {
         /// Whether the interface can be used.
         up: bool,
     },
+    /// All addresses of this machine, told at start and whenever they change. A ring that has formed nothing yet waits
+    /// until one of its own is among them: an identity without its address is that of another machine.
+    Addresses(Vec<IpAddr>),
     /// A peer's port refused a datagram (ICMP). A hint that hastens probing, never a verdict.
     Refused {
         /// Which link.
@@ -205,8 +208,10 @@ pub struct Host {
     pub name: String,
     /// Where its packets come from, when known.
     pub address: Option<SocketAddr>,
-    /// `/etc/machine-id`.
+    /// `/etc/machine-id`; equal on a copy of a machine.
     pub machine_id: [u8; 16],
+    /// Kernel boot id; tells a copy from its original, which may share everything else.
+    pub boot_id: [u8; 16],
 }
 
 /// Level of the send queue.

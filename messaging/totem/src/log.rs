@@ -1,7 +1,7 @@
 //! What the ring tells people, as data: a level and an event. Wording lives here, so that every driver says the same.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::id::{NodeId, RingId};
 use crate::time::Span;
@@ -86,6 +86,19 @@ pub enum Event {
     SaidGoodbye(NodeId),
     /// A node id is used twice.
     Duplicate(String),
+    /// None of this node's addresses is on this machine; nothing is done until one is.
+    AddressMissing {
+        /// The node that this machine says it is.
+        node: NodeId,
+        /// Its name.
+        name: String,
+        /// Its addresses.
+        own: Vec<IpAddr>,
+        /// The addresses of this machine.
+        found: Vec<IpAddr>,
+    },
+    /// An address of this node has come.
+    AddressFound,
     /// An option was changed because others contradict it.
     Quorum(String),
 }
@@ -119,7 +132,10 @@ impl Event {
     /// How urgent it is.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::Duplicate(_) | Self::NoProgress(_) | Self::FailedToReceive => Severity::Error,
+            Self::Duplicate(_)
+            | Self::AddressMissing { .. }
+            | Self::NoProgress(_)
+            | Self::FailedToReceive => Severity::Error,
             Self::LinkDown { .. }
             | Self::Paused(_)
             | Self::TimeoutsDiffer { .. }
@@ -132,10 +148,17 @@ impl Event {
             | Self::KeyStaged
             | Self::KeyActive
             | Self::KeyRetired
+            | Self::AddressFound
             | Self::SaidGoodbye(_) => Severity::Info,
             Self::Gathering(_) => Severity::Debug,
         }
     }
+}
+
+/// Addresses, one after the other; a machine with very many shows the first.
+fn list(addresses: &[IpAddr]) -> String {
+    let shown: Vec<String> = addresses.iter().take(16).map(ToString::to_string).collect();
+    shown.join(", ")
 }
 
 impl fmt::Display for Event {
@@ -179,6 +202,21 @@ impl fmt::Display for Event {
                 write!(f, "no sign of life from the cluster manager for {span}, leaving the ring")
             }
             Self::SaidGoodbye(node) => write!(f, "node {node} left"),
+            Self::AddressMissing { node, name, own, found } => {
+                let local = |ip: &IpAddr| matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
+                let shown = |ip: &IpAddr| !ip.is_loopback() && !local(ip);
+                let found: Vec<IpAddr> = found.iter().copied().filter(shown).collect();
+                write!(
+                    f,
+                    "node {node} ({name}) has the address {} in corosync.conf, and this machine has {}: nothing is \
+                     started here until the address is there. If this machine is a copy of {name}, give it a name, \
+                     nodeid and address of its own in corosync.conf on all nodes and a new /etc/machine-id; if not, \
+                     set the address up and compare with 'ip address'",
+                    list(own),
+                    if found.is_empty() { "none".to_owned() } else { list(&found) }
+                )
+            }
+            Self::AddressFound => f.write_str("this node's address is there now, looking for the others"),
             Self::Duplicate(text) | Self::Quorum(text) => f.write_str(text),
         }
     }

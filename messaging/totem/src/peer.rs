@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use crate::config::{Config, LinkConfig, LinkMode, MemberConfig};
 use crate::id::{Incarnation, NodeId, RingId};
+use crate::io::Host;
 use crate::seal::datagram::{Opener, boot_half};
 use crate::seal::greeting::Challenge;
 use crate::time::{Instant, Span};
@@ -33,12 +34,49 @@ pub struct Session {
     pub since: Instant,
     /// Its last authentic datagram.
     pub heard_at: Instant,
+    /// Its clock beside ours.
+    pub clock: PeerClock,
     /// What it told last.
     pub told: Option<Told>,
     /// It said goodbye.
     pub goodbye: bool,
     /// It said that it ended everything in order.
     pub clean: bool,
+}
+
+/// When a peer said something, on our clock: its presences are stamped by a clock that only goes forward, and none
+/// arrives before it was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerClock {
+    /// Our clock minus its, the least of this window and of the one before; too large by the fastest way here.
+    least: Option<i64>,
+    before: Option<i64>,
+    turned_at: Instant,
+}
+
+impl PeerClock {
+    /// Clocks that run apart by 100 ppm part by a millisecond in this time.
+    const WINDOW: Span = Span::secs(10);
+
+    /// A presence with this stamp came.
+    pub fn took(&mut self, now: Instant, stamp: u64) {
+        let apart = now.0.wrapping_sub(stamp).cast_signed();
+        if now.since(self.turned_at) >= Self::WINDOW {
+            self.before = self.least.take().or(self.before);
+            self.turned_at = now;
+        }
+        self.least = Some(self.least.map_or(apart, |least| least.min(apart)));
+    }
+
+    /// Whether what bears this stamp was said after `since`, and not only arrived after it. Ask before [`Self::took`]:
+    /// one stamp alone proves nothing.
+    pub fn is_after(&self, stamp: u64, since: Instant) -> bool {
+        let Some(apart) = self.least.into_iter().chain(self.before).min() else { return false };
+        stamp.saturating_add_signed(apart) > (since + Self::DOUBT).0
+    }
+
+    /// What the estimate may be wrong by.
+    const DOUBT: Span = Span::millis(20);
 }
 
 /// The last presence of a peer, as far as it is kept.
@@ -198,6 +236,16 @@ impl Parts {
 }
 
 impl Session {
+    /// The host, as it can be named to a person.
+    pub fn host(&self) -> Host {
+        Host {
+            name: self.name.clone(),
+            address: Some(self.from),
+            machine_id: self.machine_id,
+            boot_id: self.boot_id,
+        }
+    }
+
     /// As others name it in their rows.
     pub fn heard(&self, node: NodeId) -> Heard {
         Heard { node, boot: boot_half(self.incarnation) }
@@ -410,5 +458,32 @@ impl Peer {
             }
         }
         changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn late_words_of_an_earlier_run_are_no_proof() {
+        let ours = |ms: u64| Instant(1_000_000_000 + ms * 1_000);
+        let theirs = |ms: u64| 5_000_000 + ms * 1_000;
+        let mut clock = PeerClock::default();
+        // Nothing to compare with.
+        assert!(!clock.is_after(theirs(900), ours(0)));
+        for beat in 0..10 {
+            clock.took(ours(beat * 200 + 3), theirs(beat * 200));
+        }
+        let since = ours(2_000);
+        // Said before, however late it comes; said so shortly after that it may be before.
+        assert!(!clock.is_after(theirs(1_990), since) && !clock.is_after(theirs(2_010), since));
+        assert!(clock.is_after(theirs(2_100), since));
+        // A way that takes long for a while makes nothing look later than it was.
+        for beat in 0..200 {
+            clock.took(ours(2_000 + beat * 200 + 150), theirs(2_000 + beat * 200));
+        }
+        assert!(!clock.is_after(theirs(50_000 - 200), ours(50_000)));
+        assert!(clock.is_after(theirs(50_000), ours(50_000)));
     }
 }

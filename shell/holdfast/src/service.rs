@@ -129,8 +129,7 @@ impl Service {
         print!("{}", self.voice.starting);
         let _ = std::io::stdout().flush();
         if self.guard().is_some() {
-            self.end(self.voice.starting.len(), true);
-            return 0;
+            return self.started();
         }
         let conf = self.paths.config.join("corosync.conf");
         if !conf.exists() {
@@ -161,12 +160,26 @@ impl Service {
                 _ => break false,
             }
         };
-        self.end(self.voice.starting.len(), started);
-        if !started {
-            eprintln!("The node does not answer; see {}", self.paths.log.join("holdfast.log").display());
-            return 1;
+        if started {
+            return self.started();
         }
-        0
+        self.end(self.voice.starting.len(), false);
+        eprintln!("The node does not answer; see {}", self.paths.log.join("holdfast.log").display());
+        1
+    }
+
+    /// Why the node waits instead of taking part.
+    fn waiting(&self) -> Option<String> {
+        std::fs::read_to_string(self.paths.waiting()).ok()
+    }
+
+    /// It runs: says so, unless it waits for something that a person has to see to.
+    fn started(&self) -> i32 {
+        let waiting = self.waiting();
+        self.end(self.voice.starting.len(), waiting.is_none());
+        let Some(why) = waiting else { return 0 };
+        eprint!("The node runs and waits: {why}");
+        1
     }
 
     /// Starts the guard in a session of its own. What it says before its log is open goes to a file beside the log.
@@ -227,7 +240,11 @@ impl Service {
 
     fn status(&self) -> i32 {
         let node = || holdfast_node::machine::node_name();
-        match (self.guard(), self.voice.name) {
+        let guard = self.guard();
+        if let Some(why) = guard.and_then(|_| self.waiting()) {
+            eprint!("The node runs and waits: {why}");
+        }
+        match (guard, self.voice.name) {
             (Some(pid), "heartbeat") => {
                 println!(
                     "heartbeat OK [pid {} et al] is running on {} [{}]...",

@@ -88,7 +88,14 @@ impl Cluster {
             std::fs::create_dir_all(base.join(sub)).expect("the scratch folder can be written");
         }
         // The loop reaps nothing by itself, but a shell reaps orphans while it waits for its own child.
-        let script = format!("echo {name} > /proc/sys/kernel/hostname; echo ready; cat > /dev/null & wait");
+        // Machines do not share a kernel: each has a boot id of its own.
+        let boot = base.join("boot-id");
+        let script = format!(
+            "set -e; cat /proc/sys/kernel/random/uuid > {boot}; mount --bind {boot} \
+             /proc/sys/kernel/random/boot_id; echo {name} > /proc/sys/kernel/hostname; echo ready; \
+             set +e; cat > /dev/null & wait",
+            boot = boot.display()
+        );
         let script = format!("exec 3<&0; {}", script.replace("cat >", "cat <&3 >"));
         let mut machine = Command::new("unshare")
             .args([

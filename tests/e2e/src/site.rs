@@ -2,7 +2,7 @@
 //! commands of tutorials can be typed as they are printed.
 //!
 //! Each machine has namespaces of its own and a disk of its own: an overlay over the whole tree of this machine, which
-//! survives when the power goes. Knows folders, cables and power. Does not know what runs on the machines.
+//! survives when the power goes, and each start of one has a boot id of its own. Knows folders, cables and power. Does not know what runs on the machines.
 
 use crate::cluster::{Said, children, on, signal};
 use holdfast_agent_stock::netlink::{Entry, Netlink};
@@ -127,6 +127,8 @@ impl Site {
             mount --bind /proc $tree/proc
             mount --rbind /dev $tree/dev
             mount --rbind /sys $tree/sys
+            cat /proc/sys/kernel/random/uuid > {disk}/boot-id
+            mount --bind {disk}/boot-id $tree/proc/sys/kernel/random/boot_id
             for folder in run tmp; do mount -t tmpfs none $tree/$folder; done
             mkdir -p $tree/run/lock $tree{bin} $tree{root}
             mount --bind {bin} $tree{bin}
@@ -206,6 +208,19 @@ impl Site {
                 let _ = net.delete_link(index);
             }
         }
+    }
+
+    /// Gives a machine one more address, until its power goes.
+    ///
+    /// # Panics
+    /// When there is no such interface.
+    pub fn address(&self, host: usize, interface: &str, address: &str) {
+        let (interface, (address, prefix)) = (interface.to_owned(), cidr(address));
+        on(self.first(host), move || {
+            let mut net = Netlink::open().expect("the machine has a network");
+            let index = net.index(&interface).expect("the link is there");
+            net.add_address(&Entry::plain(index, address, prefix)).expect("the address is free");
+        });
     }
 
     /// Pulls a cable out of its switch, or puts it back.

@@ -3,10 +3,12 @@
 //! Knows the kernel's structures and nothing else; every function is safe to call.
 #![allow(unsafe_code)]
 
+mod announce;
 mod batch;
 mod interfaces;
 mod schedule;
 
+pub use announce::announce;
 pub use batch::{
     Outgoing, RECEIVE, ReceiveBatch, SendBatch, force_buffers, read_refusals, set_error_queue, set_probing,
     set_receive_offload,

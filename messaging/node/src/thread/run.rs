@@ -2,6 +2,8 @@
 //!
 //! Decides nothing about the ring. It must never block on anything but its one wait.
 
+mod links;
+
 use super::channel::{Command, Commands, EVENT_BYTES, Event, EventSender};
 use super::record;
 use super::socket::{LinkBinding, LinkSocket};
@@ -434,6 +436,9 @@ impl Driver {
                     self.tell(Event::View(view));
                 }
                 other => {
+                    if let Output::Log(holdfast_totem::log::Event::LinkDown { link, .. }) = &other {
+                        self.announce(*link);
+                    }
                     if let Some(event) = Event::of(other) {
                         self.tell(event);
                     }
@@ -512,38 +517,6 @@ impl Driver {
                 break;
             }
         }
-    }
-
-    fn routes_changed(&mut self) {
-        if let Some(routes) = &self.routes {
-            let mut buffer = [0; 8192];
-            // What it says does not matter, only that something changed.
-            while rustix::io::read(routes, &mut buffer).is_ok_and(|read| read > 0) {}
-        }
-        self.read_link_states();
-    }
-
-    /// Tells the ring about links whose interface went up or down.
-    fn read_link_states(&mut self) {
-        let Ok(addresses) = sys::interface_addresses() else { return };
-        let states: Vec<(u8, bool)> = self
-            .sockets
-            .iter()
-            .map(|socket| {
-                let own = socket.binding.bind.ip();
-                let up = own.is_unspecified()
-                    || own.is_loopback()
-                    || addresses.iter().any(|address| address.address == own && address.up);
-                (socket.binding.number, up)
-            })
-            .collect();
-        for (link, up) in &states {
-            let before = self.links_up.iter().find(|(number, _)| number == link).is_none_or(|(_, up)| *up);
-            if before != *up {
-                self.ring.handle(clock(), Input::LinkState { link: *link, up: *up });
-            }
-        }
-        self.links_up = states;
     }
 
     fn take_commands(&mut self) {

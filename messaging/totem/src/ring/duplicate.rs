@@ -1,5 +1,6 @@
 //! One node id, two hosts: which one stays, and telling everybody. The incumbent is right as long as it answers
-//! something that was said after the newcomer came.
+//! something that was said after the newcomer came, or says something itself after that: with one address at both
+//! hosts only one of them may hear us.
 
 use crate::io::{Duplicate, Host, Output};
 use crate::log::{Event, GatherReason};
@@ -12,12 +13,17 @@ impl Ring {
     /// Names both hosts to people and to the driver.
     pub(super) fn report_duplicate(&mut self, duplicate: &Duplicate) {
         let host = |h: &Host| {
-            let hex: String = h.machine_id.iter().map(|b| format!("{b:02x}")).collect();
+            let hex = |id: &[u8; 16]| id.iter().map(|b| format!("{b:02x}")).collect::<String>();
             let address = h.address.map_or_else(|| "unknown address".to_owned(), |a| a.ip().to_string());
-            format!("{} at {address} (machine-id {hex})", h.name)
+            format!(
+                "{} at {address} (machine-id {}, boot id {})",
+                h.name,
+                hex(&h.machine_id),
+                hex(&h.boot_id)
+            )
         };
-        let cure =
-            "give one of them another nodeid and name, and after cloning a machine a new /etc/machine-id";
+        let cure = "give one of them another nodeid, name and address, and after cloning a machine a new \
+                    /etc/machine-id; 'cat /proc/sys/kernel/random/boot_id' tells which machine is which";
         let text = format!(
             "node id {} is used by two hosts: {} and, refused, {}; {cure}",
             duplicate.node,
@@ -28,16 +34,18 @@ impl Ring {
         self.out.push_back(Output::DuplicateIdentity(duplicate.clone()));
     }
 
-    /// The boot that we took for gone answered something that we said after it was replaced.
-    pub(super) fn incumbent_spoke(&mut self, place: usize, echo: u64) {
+    /// The boot that we took for gone spoke. When it does so after it was replaced, there are two.
+    pub(super) fn incumbent_spoke(&mut self, place: usize, echo: u64, stamp: u64) {
         let now = self.now.mono;
         let peer = &mut self.peers[place];
         let Some(newcomer) = &peer.session else { return };
-        if echo <= newcomer.since.0 {
-            return;
-        }
         let since = newcomer.since;
-        let Some(mut incumbent) = peer.previous.take() else { return };
+        let spoke_after = |s: &mut Session| {
+            let after = echo > since.0 || s.clock.is_after(stamp, since);
+            s.clock.took(now, stamp);
+            after
+        };
+        let Some(mut incumbent) = peer.previous.take_if(spoke_after) else { return };
         incumbent.heard_at = now;
         let newcomer = peer.session.replace(incumbent);
         if let Some(session) = newcomer {
@@ -47,7 +55,7 @@ impl Ring {
                 challenge: None,
                 incumbent_alive: true,
                 refused: true,
-                due: since + Span::secs(60),
+                due: now + Span::secs(60),
             });
         }
         self.name_duplicate(place);
@@ -60,10 +68,8 @@ impl Ring {
 
     fn name_duplicate(&mut self, place: usize) {
         let peer = &self.peers[place];
-        let host =
-            |s: &Session| Host { name: s.name.clone(), address: Some(s.from), machine_id: s.machine_id };
         if let (Some(incumbent), Some(candidate)) = (&peer.session, &peer.candidate) {
-            let (incumbent, newcomer) = (host(incumbent), host(&candidate.session));
+            let (incumbent, newcomer) = (incumbent.host(), candidate.session.host());
             let duplicate = Duplicate { node: peer.id, incumbent, newcomer, ours: false };
             self.report_duplicate(&duplicate);
         }
@@ -73,13 +79,8 @@ impl Ring {
         let peer = &self.peers[place];
         let (Some(incumbent), Some(candidate)) = (&peer.session, &peer.candidate) else { return };
         let Some(echo) = candidate.challenge else { return };
-        let host = Host {
-            name: incumbent.name.clone(),
-            address: Some(incumbent.from),
-            machine_id: incumbent.machine_id,
-        };
-        let refusal =
-            Refusal { from: self.me, salt: candidate.session.salt, echo, reason: Reason::Duplicate(host) };
+        let reason = Reason::Duplicate(incumbent.host());
+        let refusal = Refusal { from: self.me, salt: candidate.session.salt, echo, reason };
         let (link, to) = (candidate.link, candidate.session.from);
         let bytes = refusal.encode(&self.masters[0]);
         self.push_send(link, to, bytes.into());

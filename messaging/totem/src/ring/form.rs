@@ -126,7 +126,10 @@ impl Ring {
         {
             return;
         }
-        if self.leaving.as_ref().is_some_and(|l| l.is_saying_goodbye()) || self.deaf_until.is_some() {
+        if self.leaving.as_ref().is_some_and(|l| l.is_saying_goodbye())
+            || self.deaf_until.is_some()
+            || !self.home
+        {
             return;
         }
         if let Some(form) = &self.form

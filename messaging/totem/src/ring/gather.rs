@@ -53,7 +53,7 @@ impl Ring {
             self.settle_at = (!decision.clean).then(|| now + self.settle());
             self.decision = decision;
         }
-        if self.leaving.as_ref().is_some_and(|l| l.is_saying_goodbye()) {
+        if self.leaving.as_ref().is_some_and(|l| l.is_saying_goodbye()) || !self.home {
             return;
         }
         match self.phase {
@@ -118,7 +118,7 @@ impl Ring {
     /// Proposes a ring when it is on us to do so.
     fn try_propose(&mut self) {
         let now = self.now.mono;
-        if self.phase != Phase::Gather || self.decision.members.first() != Some(&self.me) {
+        if self.phase != Phase::Gather || !self.home || self.decision.members.first() != Some(&self.me) {
             return;
         }
         let first = self.order.ring.seq == 0 && self.all_here() && self.decision.clean;

@@ -4,6 +4,7 @@
 mod duplicate;
 mod form;
 mod gather;
+mod home;
 mod keys;
 mod leave;
 mod presence;
@@ -55,6 +56,8 @@ pub struct Ring {
     now: Now,
     wake: Option<(Instant, &'static str)>,
     gone: bool,
+    /// One of this node's addresses is, or was, on this machine.
+    home: bool,
 
     phase: Phase,
     version: u64,
@@ -125,6 +128,7 @@ impl Ring {
             now,
             wake: None,
             gone: false,
+            home: true,
             phase: Phase::Gather,
             version: 1,
             heard: Vec::new(),
@@ -226,6 +230,7 @@ impl Ring {
                 self.work_waits();
             }
             Input::WitnessLapsed => self.witness_lapsed(),
+            Input::Addresses(found) => self.addresses(&found),
             Input::Progress => self.progress_at = self.now.mono,
             Input::LinkState { link, up } => self.link_state(link, up),
             Input::Refused { link, to } => self.port_refused(link, to),

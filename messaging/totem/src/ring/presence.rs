@@ -305,10 +305,20 @@ impl Ring {
             // It does not know yet that we hear it: tell it soon.
             self.presence_soon |= unknown;
         }
-        if let Some(candidate) = &mut peer.candidate {
-            candidate.incumbent_alive |= presence.echo > candidate.session.since.0;
-        }
         let Some(session) = &mut peer.session else { return };
+        if let Some(candidate) = &mut peer.candidate
+            && !candidate.incumbent_alive
+        {
+            let since = candidate.session.since;
+            candidate.incumbent_alive =
+                presence.echo > since.0 || session.clock.is_after(presence.stamp, since);
+            if candidate.incumbent_alive {
+                // Two processes with one id: nothing else can come of waiting.
+                candidate.due = candidate.due.min(now);
+                self.slow_at = now;
+            }
+        }
+        session.clock.took(now, presence.stamp);
         let newest = session.told.as_ref().is_none_or(|t| t.stamp < presence.stamp);
         if newest {
             let known = session.told.take();

@@ -7,7 +7,7 @@ use crate::config::{Config, MAX_MEMBERS, MemberConfig};
 use crate::id::NodeId;
 use crate::io::{Duplicate, Host, LeaveReason};
 use crate::log::{Event, GatherReason};
-use crate::peer::{Candidate, Peer, Session};
+use crate::peer::{Candidate, Peer, PeerClock, Session};
 use crate::ring::Ring;
 use crate::seal::datagram::{Header, Kind, NotOpened, Opener, boot_half};
 use crate::seal::greeting::{self, Challenge, Greeting, Reason, Refusal};
@@ -118,12 +118,10 @@ impl Ring {
                 }
             }
         } else if let Some(session) = peer.previous.as_mut().filter(is) {
-            if let Ok(body) = session.opener.open(&header, bytes, &self.masters[master]) {
-                let echo = match Control::decode(body) {
-                    Ok(Control::Presence(presence)) => presence.echo,
-                    _ => 0,
-                };
-                self.incumbent_spoke(place, echo);
+            if let Ok(body) = session.opener.open(&header, bytes, &self.masters[master])
+                && let Ok(Control::Presence(presence)) = Control::decode(body)
+            {
+                self.incumbent_spoke(place, presence.echo, presence.stamp);
             }
         } else {
             // A boot that we do not know: greet it soon.
@@ -206,14 +204,16 @@ impl Ring {
         self.push_send(link, to, greeting.encode(master).into());
     }
 
-    /// Greets every peer without a session, on all links; rarer with every greeting that stays without an answer.
+    /// Greets every peer without a session, on all links; rarer with every greeting that stays without an answer. One
+    /// that fell silent is greeted too: it may have taken another boot for us, and its answer tells.
     pub(super) fn greet_strangers(&mut self) -> Option<Instant> {
-        let now = self.now.mono;
+        let (now, token) = (self.now.mono, self.config.timing.token);
         let mut next: Option<Instant> = None;
         for place in 0..self.peers.len() {
             let peer = &self.peers[place];
-            let wanting = peer.session.is_none() || peer.challenge.is_some();
-            if !wanting {
+            let silent = peer.session.as_ref().is_some_and(|s| !s.goodbye && now.since(s.heard_at) >= token);
+            let wanting = peer.session.is_none() || peer.challenge.is_some() || silent;
+            if !wanting || !self.home {
                 continue;
             }
             if peer.greet_at <= now {
@@ -223,6 +223,7 @@ impl Ring {
                 let challenge = if challenge == [0; 16] { *peer.challenge.insert(fresh) } else { challenge };
                 peer.greetings = peer.greetings.saturating_add(1);
                 let wait = match peer.greetings {
+                    _ if silent => self.config.timing.merge.max(Span::millis(500)),
                     0..40 => Span::millis(50),
                     40..80 => self.config.timing.merge,
                     _ => self.config.timing.merge.max(Span::millis(500)),
@@ -309,6 +310,7 @@ impl Ring {
                     name: self.identity.name.clone(),
                     address: self.own_address(),
                     machine_id: self.identity.machine_id,
+                    boot_id: self.identity.boot_id,
                 };
                 let duplicate = Duplicate { node: self.me, incumbent, newcomer, ours: true };
                 self.report_duplicate(&duplicate);
@@ -392,7 +394,9 @@ impl Ring {
         let fresh = self.challenge();
         let peer = &mut self.peers[place];
         let mut ask = None;
-        if !known {
+        // Somebody we know asks who we are: perhaps another boot with our id is what it knows, and it refuses us.
+        let doubted = greeting.challenge.is_some() && greeting.echo.is_none();
+        if !known || doubted {
             let challenge = peer.challenge.get_or_insert(fresh);
             if *challenge == [0; 16] {
                 *challenge = fresh;
@@ -421,6 +425,7 @@ impl Ring {
             from,
             since: now,
             heard_at: now,
+            clock: PeerClock::default(),
             told: None,
             goodbye: false,
             clean: false,

@@ -145,6 +145,7 @@ impl Refusal {
                 out.put_text(&host.name);
                 out.put_text(&host.address.map(|a| a.to_string()).unwrap_or_default());
                 out.put(&host.machine_id);
+                out.put(&host.boot_id);
             }
         }
         finish(out, master)
@@ -162,7 +163,8 @@ impl Refusal {
             1 => {
                 let (name, address) = (reader.text()?, reader.text()?);
                 let address = address.parse::<SocketAddr>().ok();
-                Reason::Duplicate(Host { name, address, machine_id: reader.array()? })
+                let (machine_id, boot_id) = (reader.array()?, reader.array()?);
+                Reason::Duplicate(Host { name, address, machine_id, boot_id })
             }
             _ => return Err(Malformed::Value),
         };
@@ -197,7 +199,8 @@ mod tests {
         };
         let bytes = greeting.encode(&master());
         assert_eq!(Greeting::decode(&bytes, &master()), Some(Ok(greeting)));
-        let host = Host { name: "b".to_owned(), address: "10.0.0.3:5405".parse().ok(), machine_id: [1; 16] };
+        let address = "10.0.0.3:5405".parse().ok();
+        let host = Host { name: "b".to_owned(), address, machine_id: [1; 16], boot_id: [2; 16] };
         let refusal =
             Refusal { from: NodeId(9), salt: [1; 32], echo: [2; 16], reason: Reason::Duplicate(host) };
         let bytes = refusal.encode(&master());

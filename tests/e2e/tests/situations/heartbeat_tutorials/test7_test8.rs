@@ -32,13 +32,18 @@ const CONVERT: &str =
     "/usr/lib/heartbeat/haresources2cib.py --stout -c /etc/ha.d/ha.cf /etc/ha.d/haresources";
 
 fn site(scratch: PathBuf, ha_cf: &str) -> Site {
+    site_with(scratch, ha_cf, "172.18.3.206/24")
+}
+
+/// With a third machine that has this address.
+fn site_with(scratch: PathBuf, ha_cf: &str, third: &str) -> Site {
     let site = Site::new(
         scratch,
         &[("eth0", &["172.18.3.1/24"])],
         &[
             ("test7", &[("eth0", "172.18.3.208/24")]),
             ("test8", &[("eth0", "172.18.3.205/24")]),
-            ("copy", &[("eth0", "172.18.3.206/24")]),
+            ("copy", &[("eth0", third)]),
         ],
     );
     for host in 0..2 {
@@ -50,7 +55,10 @@ fn site(scratch: PathBuf, ha_cf: &str) -> Site {
 
 /// Converts on test7 and hands the ring's files over to test8.
 fn converted(scratch: PathBuf, ha_cf: &str) -> Site {
-    let site = site(scratch, ha_cf);
+    convert(site(scratch, ha_cf))
+}
+
+fn convert(site: Site) -> Site {
     for host in 0..2 {
         site.write(host, "/etc/machine-id", &format!("{host}0123456789abcdef0123456789abcde\n"), 0o444);
     }
@@ -255,5 +263,85 @@ fn a_cloned_machine_is_refused() {
         // The script may say either: the daemon answers until it hears of the other.
         site.sh(2, "/etc/init.d/heartbeat start");
         refused(&site, "172.18.3.206");
+    });
+}
+
+/// The copy has another address, and its configuration is that of test7: it is not the machine that it says it is, or
+/// its network is not up yet.
+#[test]
+fn a_copy_that_lacks_its_address_starts_nothing_until_it_has_it() {
+    inside(
+        "heartbeat_tutorials::test7_test8::a_copy_that_lacks_its_address_starts_nothing_until_it_has_it",
+        |scratch| {
+            let mut site = converted(scratch, &hurried(HA_CF));
+            for host in 0..2 {
+                start(&site, host);
+            }
+            wait_page(ADDRESS, "test7");
+            cloned(&site);
+            web_server(&site, 2, "http", "copy of test7");
+            let waits = |said: &str| {
+                for wanted in [
+                    "(test7) has the address 172.18.3.208",
+                    "this machine has 172.18.3.206",
+                    "a new /etc/machine-id",
+                ] {
+                    assert!(said.contains(wanted), "{wanted} in: {said}");
+                }
+            };
+            let said = site.sh(2, "/etc/init.d/heartbeat start");
+            assert_eq!(said.status, 1, "{}", said.text);
+            assert!(said.text.contains("Starting High-Availability services: Failed."), "{}", said.text);
+            waits(&said.text);
+            let log = || site.read(2, "/var/log/ha-log") + &site.read(2, "/var/log/holdfast/start.log");
+            wait("the reason in the log", PATIENCE, || {
+                let seen = log();
+                if seen.contains("this machine has 172.18.3.206") { Ok(()) } else { Err(seen) }
+            });
+            waits(&log());
+            // The others go on, long after the copy would have taken over.
+            wait_shows(&site, 2, &["Current DC: NONE", "OFFLINE: [ test7 test8 ]", "No active resources"]);
+            wait_shows(&site, 1, &["Online: [ test7 test8 ]", "Started test7"]);
+            assert_eq!(site.sh(2, "/etc/init.d/http status").status, 3, "http runs on the copy");
+            assert_eq!(site.holders(ADDRESS), [0]);
+            // It can be stopped and started meanwhile.
+            assert_eq!(site.must(2, "/etc/init.d/heartbeat stop"), STOPPED);
+            assert_eq!(site.sh(2, "/etc/init.d/heartbeat start").status, 1);
+            waits(&site.sh(2, "/etc/init.d/heartbeat status").text);
+
+            // The first one goes for good, and the copy takes its place and its address.
+            site.power_off(0);
+            wait_page(ADDRESS, "test8");
+            site.address(2, "eth0", "172.18.3.208/24");
+            wait_shows(&site, 1, &["Online: [ test7 test8 ]"]);
+            wait_page(ADDRESS, "copy of test7");
+            assert_eq!(site.must(2, "/etc/init.d/heartbeat start"), STARTED);
+        },
+    );
+}
+
+/// The copy has everything of test7, its address too: the network brings it what is meant for test7.
+#[test]
+fn an_exact_clone_with_the_same_address_is_refused() {
+    inside("heartbeat_tutorials::test7_test8::an_exact_clone_with_the_same_address_is_refused", |scratch| {
+        let site = convert(site_with(scratch, &hurried(HA_CF), "172.18.3.208/24"));
+        for host in 0..2 {
+            start(&site, host);
+        }
+        wait_page(ADDRESS, "test7");
+        cloned(&site);
+        web_server(&site, 2, "http", "copy of test7");
+        // The script may say either: the daemon answers until it hears of the other.
+        site.sh(2, "/etc/init.d/heartbeat start");
+        wait("the end of the copy", PATIENCE, || {
+            assert_eq!(site.holders(ADDRESS), [0], "the address of the service moved");
+            let said = site.sh(2, "/etc/init.d/heartbeat status");
+            if said.status == 3 { Ok(()) } else { Err(said.text) }
+        });
+        refused(&site, "172.18.3.208");
+        let log = site.read(2, "/var/log/ha-log") + &site.read(2, "/var/log/holdfast/start.log");
+        let boots =
+            [0, 2].map(|host| site.must(host, "cat /proc/sys/kernel/random/boot_id").trim().replace('-', ""));
+        assert!(log.contains(&format!("Their boot ids are {} and {}", boots[0], boots[1])), "{log}");
     });
 }
