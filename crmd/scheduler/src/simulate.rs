@@ -277,7 +277,8 @@ impl Simulation<'_> {
             };
             let what =
                 FailedTask { resource: &name, task: &action.operation, interval_ms: action.interval_ms };
-            let state = node_state(self.status, node, id);
+            let at = self.places.node(self.status, node, id);
+            let state = &mut self.status.nodes[at];
             self.steps.extend(count_failure(state, what, rc, fatal, self.now));
         }
         let digest = self.digest_of(action);
@@ -292,7 +293,7 @@ impl Simulation<'_> {
             ran: Some(Ran { action, digest: &digest }),
             now: self.now,
         };
-        let at = place_of_node(self.status, node, id);
+        let at = self.places.node(self.status, node, id);
         let state = &mut self.status.nodes[at];
         match self.places.find(at, state, [shown, &resource.id]) {
             Place::One(place) => record(&mut state.resources[place], &result),
@@ -505,7 +506,7 @@ pub fn record(history: &mut ResourceHistory, outcome: &Outcomes<'_>) {
         task => task,
     };
     let (resource, interval) = (outcome.resource, outcome.interval_ms);
-    let key = format!("{resource}_{task}_{interval}");
+    let key = [resource, "_", task, "_", &interval.to_string()].concat();
     let meta = |name: &str| outcome.ran.and_then(|ran| ran.action.meta(name)).map(str::to_owned);
     let failed = outcome.rc != outcome.expected_rc;
     let mut rc = outcome.rc;
@@ -527,13 +528,16 @@ pub fn record(history: &mut ResourceHistory, outcome: &Outcomes<'_>) {
     } else if interval > 0 {
         ids.push(key.clone());
     } else {
-        ids.push(format!("{resource}_last_0"));
+        ids.push([resource, "_last_0"].concat());
     }
-    let transition_key = format!("{call_id}:-1:{}:{CONTROLLER}", outcome.expected_rc);
+    let transition_key =
+        [&call_id.to_string(), ":-1:", &outcome.expected_rc.to_string(), ":", CONTROLLER].concat();
     let migration = matches!(outcome.task, "migrate_to" | "migrate_from");
     for id in ids {
         let at = history.operations.iter().position(|op| op.id == id).unwrap_or_else(|| {
-            history.operations.push(OperationRecord { id: id.clone(), ..OperationRecord::default() });
+            // A record is large, and most histories have one or two.
+            history.operations.reserve_exact(1);
+            history.operations.push(OperationRecord { id, ..OperationRecord::default() });
             history.operations.len() - 1
         });
         let op = &mut history.operations[at];
@@ -542,7 +546,7 @@ pub fn record(history: &mut ResourceHistory, outcome: &Outcomes<'_>) {
         op.origin = Some(ORIGIN.to_owned());
         op.feature_set = Some(FEATURE_SET.to_owned());
         op.transition_key = Some(transition_key.clone());
-        op.transition_magic = Some(format!("0:{rc};{transition_key}"));
+        op.transition_magic = Some(["0:", &rc.to_string(), ";", &transition_key].concat());
         op.exit_reason = Some(exit_reason.clone());
         op.on_node = Some(outcome.node.to_owned());
         op.call_id = call_id;

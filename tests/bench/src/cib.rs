@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use holdfast_model::digest::of_parameters;
 use holdfast_xml::{Document, NodeIx};
 
+/// That of Debian 12's Pacemaker, which carries nothing out on a configuration written by a newer one.
+const FEATURE_SET: &str = "3.16.1";
+
 /// What is active in a generated cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -76,7 +79,7 @@ pub fn generate(shape: &Shape) -> Document {
     let root = document.root().ix();
     for (name, value) in [
         ("validate-with", "pacemaker-3.0"),
-        ("crm_feature_set", "3.20.5"),
+        ("crm_feature_set", FEATURE_SET),
         ("admin_epoch", "0"),
         ("epoch", "1"),
         ("num_updates", "0"),
@@ -224,7 +227,7 @@ fn node_state(
                     ("id", &id),
                     ("operation_key", &key),
                     ("operation", task),
-                    ("crm_feature_set", "3.20.5"),
+                    ("crm_feature_set", FEATURE_SET),
                     ("transition-key", &transition),
                     ("transition-magic", &magic),
                     ("on_node", &name),

@@ -4,7 +4,6 @@
 //! for each action what became of it.
 
 use super::{ActionId, TransitionGraph};
-use std::collections::BTreeMap;
 
 /// What became of an action that was fired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +30,7 @@ pub enum End {
 pub fn run_to_end(graph: &TransitionGraph, mut fire: impl FnMut(ActionId) -> Outcome) -> End {
     let count = graph.synapses.len();
     let mut waiting: Vec<usize> = graph.synapses.iter().map(|s| s.inputs.len()).collect();
-    let mut users: BTreeMap<ActionId, Vec<usize>> = BTreeMap::new();
-    for (at, synapse) in graph.synapses.iter().enumerate() {
-        for input in &synapse.inputs {
-            users.entry(*input).or_default().push(at);
-        }
-    }
+    let users = Users::new(graph);
     let mut blocked = vec![false; count];
     let mut abort_priority = 0;
     let mut left: Vec<usize> = (0..count).collect();
@@ -62,7 +56,7 @@ pub fn run_to_end(graph: &TransitionGraph, mut fire: impl FnMut(ActionId) -> Out
             if outcome == Outcome::Failed {
                 abort_priority = 1_000_000;
             }
-            for user in users.get(&synapse.action).into_iter().flatten() {
+            for user in users.of(synapse.action) {
                 if outcome == Outcome::Failed && graph.synapses[*user].priority != 1_000_000 {
                     blocked[*user] = true;
                 } else {
@@ -81,5 +75,43 @@ pub fn run_to_end(graph: &TransitionGraph, mut fire: impl FnMut(ActionId) -> Out
         End::Stopped
     } else {
         End::Terminated
+    }
+}
+
+/// Which synapses wait for an action: one list for all actions, in which each has a range.
+struct Users {
+    /// By number of the action: where its range begins; the next one's begin is its end.
+    begins: Vec<usize>,
+    synapses: Vec<usize>,
+}
+
+impl Users {
+    fn new(graph: &TransitionGraph) -> Users {
+        // An action that no synapse has is never confirmed.
+        let numbers = graph.synapses.iter().map(|synapse| synapse.action.0 as usize + 1).max().unwrap_or(0);
+        let mut begins = vec![0; numbers + 1];
+        let waits = || {
+            let all = graph.synapses.iter().enumerate();
+            all.flat_map(|(at, synapse)| synapse.inputs.iter().map(move |input| (input.0 as usize, at)))
+                .filter(|(number, _)| *number < numbers)
+        };
+        for (number, _) in waits() {
+            begins[number + 1] += 1;
+        }
+        for number in 0..numbers {
+            begins[number + 1] += begins[number];
+        }
+        let mut ends = begins.clone();
+        let mut synapses = vec![0; begins[numbers]];
+        for (number, at) in waits() {
+            synapses[ends[number]] = at;
+            ends[number] += 1;
+        }
+        Users { begins, synapses }
+    }
+
+    fn of(&self, action: ActionId) -> &[usize] {
+        let number = action.0 as usize;
+        &self.synapses[self.begins[number]..self.begins[number + 1]]
     }
 }

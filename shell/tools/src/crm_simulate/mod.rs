@@ -322,6 +322,8 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
             input::save(path, document, &cib)?;
         }
     }
+    // The process ends with its answer: the memory of a large cluster goes back as a whole then, not piece by piece.
+    std::mem::forget((cib, document));
     Ok(status)
 }
 
