@@ -48,7 +48,8 @@ pub fn settings(chance: &mut Chance) -> Settings {
     let sealing = if chance.hits(250_000) { Sealing::Sealed } else { Sealing::Clear };
     let sequence = chance.hits(100_000).then(|| {
         let start = u64::from(u32::MAX) - chance.below(100);
-        (start, start + chance.between(1_000, 8_000))
+        // The longest message needs 1,900 frames where the path carries 600 bytes; it has to fit into one ring.
+        (start, start + chance.between(4_000, 12_000))
     });
     let mode = *chance.pick(&[LinkMode::Passive, LinkMode::Passive, LinkMode::Active, LinkMode::RoundRobin]);
     let vote = match chance.below(20) {

@@ -113,6 +113,8 @@ pub struct Machine {
     pub disk: Option<PersistedRing>,
     /// How long the disk takes.
     pub disk_delay: Span,
+    /// When the disk is done with what it was given: it writes one record after the other.
+    pub disk_busy: Instant,
     /// The process does not run until then.
     pub paused: Option<Instant>,
     /// Told to leave; stays down until restarted.
@@ -219,6 +221,7 @@ impl World {
             life: 0,
             disk: None,
             disk_delay: Span::millis(1),
+            disk_busy: Instant::default(),
             paused: None,
             leaving: false,
             wall: 0,
@@ -418,10 +421,12 @@ impl World {
                     }
                 }
                 Output::PersistRing { ticket, record } => {
-                    let delay = self.machines[host].disk_delay;
+                    let machine = &mut self.machines[host];
+                    machine.disk_busy = machine.disk_busy.max(self.now + machine.disk_delay);
+                    let done = machine.disk_busy;
                     let (ring_seq, votes) = (record.ring_seq, record.expected_votes);
                     let event = Event::Persisted { host, life, ticket: ticket.0, ring_seq, votes };
-                    self.push(self.now + delay, event);
+                    self.push(done, event);
                 }
                 Output::Refused {
                     why: Refusal::Leaving | Refusal::QueueFull | Refusal::TooLarge,
