@@ -52,7 +52,12 @@ impl Node {
             ClusterMessage::Change(change) => self.on_change(sender, *change),
             ClusterMessage::Durable { change } => self.on_durable(sender, change),
             ClusterMessage::Action(order) => self.on_action(sender, *order),
-            ClusterMessage::Result(note) => self.on_result(*note),
+            ClusterMessage::Result(note) => {
+                if ours {
+                    self.result_heard(&note);
+                }
+                self.on_result(*note);
+            }
             ClusterMessage::Attribute(change) => {
                 let request = change.request;
                 self.on_attribute(&change);

@@ -61,6 +61,8 @@ pub struct Node {
     shared: Shared,
     /// What was done to resources here, as this node knows it at first hand.
     mine: BTreeMap<String, ResourceHistory>,
+    /// Results of this node that were not delivered yet: a view change may have swallowed them.
+    unheard: Vec<crate::message::ResultNote>,
     local: Local,
     writes: Writes,
     transition: Option<Transition>,
@@ -120,6 +122,7 @@ impl Node {
             cib,
             shared: Shared::default(),
             mine: BTreeMap::new(),
+            unheard: Vec::new(),
             local,
             writes: Writes::default(),
             transition: None,

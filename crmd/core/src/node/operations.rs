@@ -9,7 +9,7 @@ use crate::io::{CallId, Outcome, Output};
 use crate::local::{Effect, Wanted};
 use crate::message::{ClusterMessage, Forget, ForgetWhat, ResultNote};
 use crate::record::Record;
-use crate::state::history::record_into;
+use crate::state::history::{Ended, record_into};
 
 impl Node {
     /// An ordered operation is ours to carry out.
@@ -57,9 +57,7 @@ impl Node {
                     self.persist(Record::Landed(call));
                 }
                 Effect::Tell(ended) => {
-                    record_into(&mut self.mine, &ended, &self.identity.name);
-                    let note = ResultNote { node: self.id.clone(), ended: *ended };
-                    self.say(ClusterMessage::Result(Box::new(note)));
+                    self.tell_result(*ended);
                 }
                 Effect::Forced { request, outcome } => {
                     self.finished(request, Reply::Resource(ResourceReply::Ran(run_result(&outcome))));
@@ -96,6 +94,31 @@ impl Node {
         }
     }
 
+    /// An operation on this node ended: everybody has to hear it. One that ends while the members are getting in step
+    /// is too late for what this node announced and too early for an ordered message, so it is kept until it is heard.
+    fn tell_result(&mut self, ended: Ended) {
+        record_into(&mut self.mine, &ended, &self.identity.name);
+        let note = ResultNote { node: self.id.clone(), ended };
+        if self.membership.settled() {
+            self.say(ClusterMessage::Result(Box::new(note.clone())));
+        }
+        self.unheard.push(note);
+    }
+
+    /// All members are in step: results that a view change swallowed are said again.
+    pub(super) fn tell_results(&mut self) {
+        for note in self.unheard.clone() {
+            self.say(ClusterMessage::Result(Box::new(note)));
+        }
+    }
+
+    /// A result of this node was delivered: all members that go on with us have it.
+    pub(super) fn result_heard(&mut self, note: &ResultNote) {
+        if let Some(place) = self.unheard.iter().position(|one| one == note) {
+            self.unheard.remove(place);
+        }
+    }
+
     /// A client wants a resource to count as failed.
     pub(super) fn on_fail(&mut self, ours: bool, node: &str, rsc: &str, request: u64) {
         if node == self.id {
@@ -113,9 +136,7 @@ impl Node {
             if let Some(reference) = reference {
                 let call = self.local.next_call();
                 let ended = self.asynchronous_failure(reference, call);
-                record_into(&mut self.mine, &ended, &self.identity.name);
-                let note = ResultNote { node: self.id.clone(), ended };
-                self.say(ClusterMessage::Result(Box::new(note)));
+                self.tell_result(ended);
             }
         }
         if ours {

@@ -365,6 +365,7 @@ impl Node {
             self.fencing.not_deciding();
         }
         self.tell_fence_agents();
+        self.tell_results();
         self.resubmit();
         self.tell_view();
         let names = dc.map(|id| self.name_of(id)).unwrap_or_default();
