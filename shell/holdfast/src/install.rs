@@ -14,7 +14,7 @@ Makes one symbolic link to this executable in DIR (for example /usr/local/sbin) 
 
       --system       also the absolute names that tutorials and scripts use:
                      /usr/lib/heartbeat/haresources2cib.py, /usr/lib64/heartbeat/haresources2cib.py,
-                     init scripts and units of heartbeat, corosync and pacemaker
+                     init scripts and units of heartbeat, corosync, pacemaker and the witness
       --root PREFIX  put every absolute name below PREFIX (for packages and tests)
       --remove       take away the links that an earlier call made
   -h, --help         this text
@@ -31,10 +31,14 @@ const SYSTEM_LINKS: &[&str] = &[
     "/etc/init.d/pacemaker",
 ];
 
-/// Service units: one real unit and the names of the old ones as links to it.
+/// Service units: the node's, and the names of the old ones as links to it.
 const UNIT_FOLDER: &str = "/etc/systemd/system";
 const UNIT: &str = "holdfast.service";
-const UNIT_TEXT: &str = include_str!("../../../packaging/holdfast.service");
+/// Every real unit and its text. The witness is a service of its own, mostly on a machine outside the cluster.
+const UNITS: [(&str, &str); 2] = [
+    (UNIT, include_str!("../../../packaging/holdfast.service")),
+    ("holdfast-witness.service", include_str!("../../../packaging/holdfast-witness.service")),
+];
 const UNIT_LINKS: &[&str] = &["heartbeat.service", "corosync.service", "pacemaker.service"];
 
 struct Options {
@@ -73,7 +77,9 @@ pub fn run(words: Vec<String>) -> i32 {
             job.link(&below(&options.root, name), &executable);
         }
         let units = below(&options.root, UNIT_FOLDER);
-        job.unit(&units.join(UNIT), &executable);
+        for (name, text) in UNITS {
+            job.unit(&units.join(name), text, &executable);
+        }
         for name in UNIT_LINKS {
             job.link(&units.join(name), &Path::new(UNIT_FOLDER).join(UNIT));
         }
@@ -124,8 +130,8 @@ impl Job {
         self.note(at, result);
     }
 
-    fn unit(&mut self, at: &Path, executable: &Path) {
-        let text = UNIT_TEXT.replace("/usr/sbin/holdfast", &executable.to_string_lossy());
+    fn unit(&mut self, at: &Path, text: &str, executable: &Path) {
+        let text = text.replace("/usr/sbin/holdfast", &executable.to_string_lossy());
         let result = match (fs::read_to_string(at), self.remove) {
             (Ok(present), _) if present != text => Err(io::Error::new(
                 io::ErrorKind::AlreadyExists,

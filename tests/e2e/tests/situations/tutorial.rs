@@ -70,6 +70,10 @@ fn machines(scratch: std::path::PathBuf) -> Cluster {
     let system = cluster.root().join("system").display().to_string();
     let bin = cluster.root().join("bin").display().to_string();
     cluster.must(0, &["holdfast", "install-links", &bin, "--system", "--root", &system]);
+    for unit in ["holdfast.service", "corosync.service", "holdfast-witness.service"] {
+        let path = cluster.root().join("system/etc/systemd/system").join(unit);
+        assert!(path.symlink_metadata().is_ok(), "{} is missing", path.display());
+    }
     let export = cluster.root().join("htdocs");
     std::fs::create_dir(&export).unwrap();
     std::fs::write(export.join("index.html"), "it works\n").unwrap();

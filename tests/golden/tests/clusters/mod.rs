@@ -4,40 +4,10 @@
 
 use std::fmt::Write;
 
+pub use holdfast_golden::random_cib::Random;
 use holdfast_model::status::{NodeState, Status};
 use holdfast_scheduler::graph::TransitionGraph;
 use holdfast_scheduler::simulate::{clear_node, set_node_state};
-
-/// A small generator of random numbers (xorshift).
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Random {
-        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        for _ in 0..4 {
-            random.below(1);
-        }
-        random
-    }
-
-    pub fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 16).unwrap_or(0) % limit.max(1)
-    }
-
-    /// True in `percent` of 100 cases.
-    pub fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    pub fn shuffle<T>(&mut self, items: &mut [T]) {
-        for at in (1..items.len()).rev() {
-            items.swap(at, self.below(at + 1));
-        }
-    }
-}
 
 /// What a top-level resource is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
