@@ -83,10 +83,13 @@ proptest! {
                 let mut torn = journal.clone();
                 torn.truncate(cut);
                 torn.extend(std::iter::repeat_n(noise, 30));
+                // The torn end may happen to hold what was cut off.
+                let good = torn.iter().zip(&journal).take_while(|(one, other)| one == other).count();
+                let (_, expected) = states.iter().rfind(|(end, _)| *end <= good).unwrap();
                 let recovered = recover(&snapshot, &torn).unwrap();
                 prop_assert_eq!(&recovered.document.to_string_compact(), expected);
                 // What is written after recovery continues the good part.
-                prop_assert!(recovered.journal_length <= cut);
+                prop_assert!(recovered.journal_length <= good);
             }
         }
     }
