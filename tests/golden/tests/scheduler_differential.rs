@@ -1,5 +1,7 @@
 //! Random clusters planned by Debian's `crm_simulate` and by us: same placement, same actions, same result.
 //!
+//! `REFERENCE=PROGRAM` asks a `crm_simulate` of the main branch instead (built from its sources, with its schemas and
+//! libraries where it finds them): then texts, scores, drawings and graphs must be the same to the letter.
 //! `SEEDS=N` compares N clusters instead of the usual few, `SEED=S` starts elsewhere; `DIFFERENCES=FOLDER` keeps the
 //! CIBs that are answered differently, made as small as they get with `SHRINK=N` questions.
 
@@ -10,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use differential::compare::Difference;
-use differential::oracle::{Answer, Scratch};
+use differential::oracle::{Answer, Reference, Scratch};
 use differential::{compare, known, oracle, shrink};
 use holdfast_golden::random_cib::{self, stories};
 use holdfast_xml::Document;
@@ -26,7 +28,7 @@ fn number(name: &str, default: u64) -> u64 {
 }
 
 /// The cluster of a seed, after some of its story.
-fn cluster(seed: u64, scratch: &Scratch) -> String {
+fn cluster(seed: u64, reference: &Reference, scratch: &Scratch) -> String {
     let (mut text, mut maker) = random_cib::cib(seed);
     let input = scratch.path("story.xml");
     for _ in 0..[0, 1, 1, 1, 2, 2, 3][maker.random.below(7)] {
@@ -39,14 +41,15 @@ fn cluster(seed: u64, scratch: &Scratch) -> String {
     }
     let Ok(mut document) = Document::parse_default(&text) else { return text };
     let root = document.root().ix();
-    // Newer ones than its own the reference does not touch.
-    document.set_attr(root, "crm_feature_set", "3.16.1");
-    // Compiling the schemas costs the reference twenty times what planning does, and is not what is compared.
-    document.set_attr(
-        root,
-        "validate-with",
-        if seed.is_multiple_of(CHECKED) { "pacemaker-3.9" } else { "none" },
-    );
+    // Newer ones than its own the reference does not touch. Compiling the schemas costs the old one twenty times what
+    // planning does, and is not what is compared.
+    let (features, schema) = match reference {
+        Reference::Old(_) => ("3.16.1", "none"),
+        Reference::Main(_) => ("3.20.5", "pacemaker-4.0"),
+    };
+    document.set_attr(root, "crm_feature_set", features);
+    let checked = seed.is_multiple_of(CHECKED);
+    document.set_attr(root, "validate-with", if checked { "pacemaker-3.9" } else { schema });
     document.to_string_pretty()
 }
 
@@ -58,30 +61,36 @@ enum Verdict {
     NoAnswer(String),
 }
 
-fn judge(program: &Path, text: &str, scratch: &Scratch) -> Verdict {
+fn judge(reference: &Reference, text: &str, scratch: &Scratch) -> Verdict {
     let input = scratch.path("input.xml");
     fs::write(&input, text).expect("a temporary file can be written");
-    let (theirs, their_drawing) = match oracle::reference(program, &input, scratch) {
-        Answer::Plan { text, drawn } => (text, drawn),
+    let theirs = match oracle::reference(reference, &input, scratch) {
+        Answer::Plan { text, drawn, graph } => [text, drawn, graph],
         Answer::Failed(why) => return Verdict::NoAnswer(why),
     };
-    match oracle::ours(&input, scratch) {
-        Answer::Plan { text, drawn } => compare::difference((&theirs, &their_drawing), (&text, &drawn))
-            .map_or(Verdict::Same, Verdict::Different),
-        Answer::Failed(what) => Verdict::Different(Difference { part: "run", what }),
-    }
+    let ours = match oracle::ours(reference, &input, scratch) {
+        Answer::Plan { text, drawn, graph } => [text, drawn, graph],
+        Answer::Failed(what) => return Verdict::Different(Difference { part: "run", what }),
+    };
+    let difference = match reference {
+        Reference::Old(_) => compare::difference((&theirs[0], &theirs[1]), (&ours[0], &ours[1])),
+        Reference::Main(_) => {
+            compare::exact(theirs.each_ref().map(String::as_str), ours.each_ref().map(String::as_str))
+        }
+    };
+    difference.map_or(Verdict::Same, Verdict::Different)
 }
 
 /// The CIB without what the difference does not need; asks at most `questions` times.
 fn smallest(
-    program: &Path,
+    reference: &Reference,
     text: &str,
     known: &Difference,
     questions: usize,
     scratch: &Scratch,
 ) -> (String, Difference) {
     let mut last = known.clone();
-    let small = shrink::shrink(text, questions, |candidate| match judge(program, candidate, scratch) {
+    let small = shrink::shrink(text, questions, |candidate| match judge(reference, candidate, scratch) {
         // Still the same difference, as far as one can tell from a line of it.
         Verdict::Different(found)
             if found.part == known.part
@@ -104,7 +113,7 @@ fn keep(folder: &Path, name: &str, text: &str) {
 
 #[test]
 fn same_as_the_reference() {
-    let Some(program) = oracle::find() else { return };
+    let Some(reference) = oracle::find() else { return };
     let scratch = Scratch::new();
     let seeds = number("SEEDS", USUAL);
     let first = number("SEED", 1);
@@ -113,8 +122,8 @@ fn same_as_the_reference() {
     let (mut same, mut unanswered, mut different) = (0_u64, 0_u64, Vec::new());
     let mut explained: BTreeMap<&str, u64> = BTreeMap::new();
     for seed in first..first + seeds {
-        let text = cluster(seed, &scratch);
-        match judge(&program, &text, &scratch) {
+        let text = cluster(seed, &reference, &scratch);
+        match judge(&reference, &text, &scratch) {
             Verdict::Same => same += 1,
             Verdict::NoAnswer(why) => {
                 unanswered += 1;
@@ -125,7 +134,11 @@ fn same_as_the_reference() {
             }
             Verdict::Different(found) => {
                 let document = Document::parse_default(&text).expect("written by us");
-                if let Some(change) = known::explain(&document, found.part) {
+                let change = match reference {
+                    Reference::Old(_) => known::explain(&document, found.part),
+                    Reference::Main(_) => None,
+                };
+                if let Some(change) = change {
                     *explained.entry(change.rule).or_default() += 1;
                     if let Some(folder) = &folder {
                         keep(folder, &format!("{seed}.explained.xml"), &text);
@@ -137,7 +150,7 @@ fn same_as_the_reference() {
                     }
                     continue;
                 }
-                let (small, last) = smallest(&program, &text, &found, questions, &scratch);
+                let (small, last) = smallest(&reference, &text, &found, questions, &scratch);
                 let line = format!("{}: {}", last.part, last.what);
                 if let Some(folder) = &folder {
                     keep(folder, &format!("{seed}.xml"), &small);

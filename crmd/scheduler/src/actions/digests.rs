@@ -32,7 +32,7 @@ impl<'f> Plan<'f> {
     pub(crate) fn check_definitions(&mut self) -> Vec<LateCheck> {
         let facts = self.facts;
         let mut by_name: BTreeMap<&str, Vec<RscIx>> = BTreeMap::new();
-        for top in &facts.top {
+        for top in &self.top.clone() {
             self.index_by_name(*top, &mut by_name);
         }
         let mut late = Vec::new();
@@ -285,7 +285,7 @@ impl<'f> Plan<'f> {
     pub(crate) fn unfencing_digests(&mut self, node: NodeIx) -> UnfencingDigests {
         let facts = self.facts;
         let mut devices = Vec::new();
-        for top in &facts.top {
+        for top in &self.top.clone() {
             self.unfencing_devices(*top, &mut devices);
         }
         let mut result = UnfencingDigests { changed: false, all: String::new(), secure: String::new() };
@@ -340,7 +340,7 @@ impl<'f> Plan<'f> {
     /// Clears failures of resources that are no longer configured.
     pub(crate) fn clear_failures_of_removed(&mut self) {
         let facts = self.facts;
-        for rsc in &facts.top {
+        for rsc in &self.top.clone() {
             if !self.is(*rsc, Flags::REMOVED) {
                 continue;
             }

@@ -89,11 +89,10 @@ impl Plan<'_> {
 
     /// Orders everything that depends on the fate of a node around its fencing.
     fn order_around_fencing(&mut self, fencing: ActIx) {
-        let facts = self.facts;
         let Some(node) = self.act(fencing).node else {
             return;
         };
-        for rsc in &facts.top {
+        for rsc in &self.top.clone() {
             self.order_rsc_around_fencing(*rsc, fencing, node);
         }
     }

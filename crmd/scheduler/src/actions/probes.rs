@@ -26,7 +26,7 @@ impl Plan<'_> {
             if self.nodes[node].unclean || !facts.nodes[node].probes_allowed {
                 continue;
             }
-            for rsc in &facts.top {
+            for rsc in &self.top.clone() {
                 self.probe(*rsc, node);
             }
         }
@@ -206,9 +206,8 @@ impl Plan<'_> {
 
     /// Orders probes before whatever might have to be undone because of their result.
     pub(crate) fn order_probes(&mut self) {
-        let facts = self.facts;
         let mut visited = Visited { stamp: 0, stamps: vec![0; self.actions.len()] };
-        for rsc in &facts.top {
+        for rsc in &self.top.clone() {
             self.order_probes_of(*rsc, &mut visited);
         }
         self.order_probes_like_stops();

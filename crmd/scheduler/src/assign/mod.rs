@@ -29,6 +29,8 @@ mod table;
 mod tickets;
 mod utilization;
 
+use std::collections::BTreeSet;
+
 use holdfast_model::{Role, Score};
 
 pub use contribution::{Contribution, Contributions, Why};
@@ -148,6 +150,8 @@ struct Assigner<'f> {
     wanted: Wanted,
     work: IndexVec<RscIx, Decision>,
     nodes: IndexVec<NodeIx, Outlook>,
+    /// Comparing the attribute `#uname` is comparing nodes.
+    names_tell_nodes_apart: bool,
     capacity: Capacity,
     tables: Tables,
     colocations: IndexVec<ColocationIx, Colocation>,
@@ -198,6 +202,7 @@ impl<'f> Assigner<'f> {
             wanted,
             work,
             nodes: IndexVec::from_vec(facts.nodes.iter().map(outlook).collect()),
+            names_tell_nodes_apart: names_tell_nodes_apart(facts),
             capacity: Capacity::new(facts),
             tables,
             colocations: IndexVec::new(),
@@ -292,6 +297,16 @@ impl<'f> Assigner<'f> {
         slot.score = score;
         self.contributions.note(|| Contribution { rsc, node, why, before, after: score });
     }
+}
+
+/// Every node has a name of its own among its attributes. Remote nodes whose state is not known yet have none, and all
+/// nodes without one look alike to colocations.
+fn names_tell_nodes_apart(facts: &Facts<'_>) -> bool {
+    let mut seen = BTreeSet::new();
+    facts
+        .nodes
+        .iter()
+        .all(|node| node.attributes.get("#uname").is_some_and(|name| seen.insert(name.to_ascii_lowercase())))
 }
 
 impl Decision {

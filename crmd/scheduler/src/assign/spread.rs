@@ -258,7 +258,7 @@ enum BestByValue<'row> {
 
 impl<'row> BestByValue<'row> {
     fn new(assigner: &Assigner<'_>, source: RscIx, row: &'row [Slot], attribute: &str) -> BestByValue<'row> {
-        if attribute == "#uname" && !assigner.attribute_on_host(source) {
+        if attribute == "#uname" && assigner.names_tell_nodes_apart && !assigner.attribute_on_host(source) {
             return BestByValue::Node(row);
         }
         let mut best: Vec<(Option<String>, Score)> = Vec::new();

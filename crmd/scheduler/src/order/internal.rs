@@ -20,8 +20,7 @@ struct Members {
 impl Plan<'_> {
     /// Adds the implied orderings of all resources.
     pub(crate) fn internal_orderings(&mut self) {
-        let facts = self.facts;
-        for rsc in &facts.top {
+        for rsc in &self.top.clone() {
             self.internal(*rsc);
         }
     }

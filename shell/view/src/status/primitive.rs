@@ -136,7 +136,9 @@ pub fn failed_probe(facts: &Facts<'_>, rsc: RscIx, node: Option<NodeIx>) -> Opti
     };
     facts.failed_ops.iter().find_map(|failed| {
         let op = facts.operation(failed.op)?;
-        let here = node.is_none_or(|node| failed.node == node);
+        // Entries that do not say where they were made count nowhere.
+        let on = op.on_node.as_deref()?;
+        let here = node.is_none_or(|node| facts.nodes[node].name.eq_ignore_ascii_case(on));
         let of = op.key().strip_suffix("_monitor_0").is_some_and(|of| of == id);
         (op.is_masked_probe_failure() && here && of).then_some(op.rc_code)
     })

@@ -33,8 +33,25 @@ impl Drop for Scratch {
 /// The version of the reference that the known differences are about.
 const VERSION: &str = "Pacemaker 2.1.5";
 
-/// The reference, if it is installed in the version that we know.
-pub fn find() -> Option<PathBuf> {
+/// Who is asked.
+#[derive(Debug, Clone)]
+pub enum Reference {
+    /// The version of Debian 12: its meaning is compared, and some of its rules have changed since.
+    Old(PathBuf),
+    /// A build of the main branch, whose every byte is to be the same.
+    Main(PathBuf),
+}
+
+/// The program that `REFERENCE` names, which is of the main branch, or else the installed one, if it is of the version
+/// that we know.
+pub fn find() -> Option<Reference> {
+    match env::var_os("REFERENCE") {
+        Some(program) => Some(Reference::Main(PathBuf::from(program))),
+        None => installed().map(Reference::Old),
+    }
+}
+
+fn installed() -> Option<PathBuf> {
     let program = ["/usr/sbin/crm_simulate", "/usr/bin/crm_simulate"]
         .into_iter()
         .map(Path::new)
@@ -58,33 +75,54 @@ pub fn find() -> Option<PathBuf> {
 /// What a program said about a CIB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Its text and its drawing.
-    Plan { text: String, drawn: String },
+    /// Its text, its drawing and its graph.
+    Plan { text: String, drawn: String, graph: String },
     /// It failed, in these words.
     Failed(String),
 }
 
-/// Plan, draw, carry out.
-fn words(input: &str, drawing: &str) -> Vec<String> {
-    ["-S", "-x", input, "-D", drawing].into_iter().map(str::to_owned).collect()
+/// The files that an answer goes to.
+struct Files {
+    drawing: String,
+    graph: String,
 }
 
-fn answer(status: Option<i32>, text: String, drawing: &str, error: impl FnOnce() -> String) -> Answer {
-    let drawn = fs::read_to_string(drawing).unwrap_or_default();
-    // Nothing of this run may be taken for the next one's answer.
-    let _ = fs::remove_file(drawing);
-    // Plans that get stuck are answers, too.
-    let stuck = status == Some(1) && text.contains("Revised Cluster Status");
-    if status == Some(0) || stuck { Answer::Plan { text, drawn } } else { Answer::Failed(error()) }
+impl Files {
+    fn new(of: &str, scratch: &Scratch) -> Files {
+        Files { drawing: scratch.path(&format!("{of}.dot")), graph: scratch.path(&format!("{of}.graph")) }
+    }
+
+    /// Plan, draw, carry out; show the scores if they are compared.
+    fn words(&self, input: &str, reference: &Reference) -> Vec<String> {
+        let scores = matches!(reference, Reference::Main(_)).then_some("-s");
+        let words = ["-S", "-x", input, "-D", &self.drawing, "-G", &self.graph];
+        words.into_iter().chain(scores).map(str::to_owned).collect()
+    }
+
+    fn answer(&self, status: Option<i32>, text: String, error: impl FnOnce() -> String) -> Answer {
+        let [drawn, graph] = [&self.drawing, &self.graph].map(|name| {
+            let content = fs::read_to_string(name).unwrap_or_default();
+            // Nothing of this run may be taken for the next one's answer.
+            let _ = fs::remove_file(name);
+            content
+        });
+        // Plans that get stuck are answers, too.
+        let stuck = status == Some(1) && text.contains("Revised Cluster Status");
+        match status == Some(0) || stuck {
+            true => Answer::Plan { text, drawn, graph },
+            false => Answer::Failed(error()),
+        }
+    }
 }
 
 /// The reference's answer.
-pub fn reference(program: &Path, input: &str, scratch: &Scratch) -> Answer {
-    let drawing = scratch.path("reference.dot");
+pub fn reference(reference: &Reference, input: &str, scratch: &Scratch) -> Answer {
+    let files = Files::new("reference", scratch);
+    let (Reference::Old(program) | Reference::Main(program)) = reference;
     let output = Command::new("timeout")
         .args(["-s", "KILL", "20"])
         .arg(program)
-        .args(words(input, &drawing))
+        .args(files.words(input, reference))
         .env("LC_ALL", "C")
         .env("CIB_shadow_dir", &scratch.0)
         .current_dir(&scratch.0)
@@ -92,20 +130,21 @@ pub fn reference(program: &Path, input: &str, scratch: &Scratch) -> Answer {
         .output()
         .expect("the reference can be started");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    answer(output.status.code(), text, &drawing, || {
+    files.answer(output.status.code(), text, || {
         format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr))
     })
 }
 
 /// Our answer.
-pub fn ours(input: &str, scratch: &Scratch) -> Answer {
-    let (output, drawing) = (scratch.path("ours.txt"), scratch.path("ours.dot"));
+pub fn ours(reference: &Reference, input: &str, scratch: &Scratch) -> Answer {
+    let files = Files::new("ours", scratch);
+    let output = scratch.path("ours.txt");
     let mut line = vec!["crm_simulate".to_owned(), "--output-to".to_owned(), output.clone()];
-    line.extend(words(input, &drawing));
+    line.extend(files.words(input, reference));
     let status = crm_simulate::run(line);
     let text = fs::read_to_string(&output).unwrap_or_default();
     let _ = fs::remove_file(&output);
-    answer(Some(status), text, &drawing, || format!("status {status}"))
+    files.answer(Some(status), text, || format!("status {status}"))
 }
 
 /// The cluster after the plan has been carried out by us, with failures; none if that cannot be done.
