@@ -114,7 +114,7 @@ impl<'f> Plan<'f> {
             } else if interval > 0
                 || matches!(record.operation.as_str(), "monitor" | "start" | "promote" | "migrate_from")
             {
-                if self.needs_host_name(rsc) {
+                if self.facts.needs_host_as_address(rsc) {
                     late.push(LateCheck { rsc, node, at });
                 } else if self.definition_changed(rsc, node, at) && self.fail_count(rsc, node) != 0 {
                     self.clear_fail_count(rsc, node);
@@ -241,28 +241,9 @@ impl<'f> Plan<'f> {
         self.order(End::Of(rsc, reload), End::task(rsc, Task::Demote), flags);
     }
 
-    /// The connection into a container whose address is the name of the container's host.
-    pub(crate) fn needs_host_name(&self, rsc: RscIx) -> bool {
-        let data = self.rsc(rsc);
-        let is_remote = data.agent.as_ref().is_some_and(|agent| {
-            agent.agent_type.eq_ignore_ascii_case("remote")
-                && agent.class.eq_ignore_ascii_case("ocf")
-                && agent
-                    .provider
-                    .as_deref()
-                    .is_some_and(|provider| provider.eq_ignore_ascii_case("pacemaker"))
-        });
-        is_remote
-            && self
-                .facts
-                .params(rsc, None)
-                .get("addr")
-                .is_some_and(|addr| addr.eq_ignore_ascii_case("#uname"))
-    }
-
     /// The name of the host of the container behind a connection.
     pub(crate) fn host_name(&self, rsc: RscIx) -> Option<&'f str> {
-        if !self.needs_host_name(rsc) {
+        if !self.facts.needs_host_as_address(rsc) {
             return None;
         }
         let bundle = self.rsc(self.top_with_bundle(rsc)).bundle_data()?;
@@ -295,6 +276,7 @@ impl<'f> Plan<'f> {
             let digests = facts.digests(device, node, "stonith-on", 0, None, context);
             let data = self.rsc(device);
             let agent = data.agent.as_ref().map_or("", |agent| agent.agent_type.as_str());
+            let hides_secrets = facts.options.sanitized && digests.secure.is_some();
             let secure = digests.secure.unwrap_or_default();
             let all_summary = format!("{}:{agent}:{}", data.id, digests.all);
             let secure_summary = format!("{}:{agent}:{secure}", data.id);
@@ -309,6 +291,12 @@ impl<'f> Plan<'f> {
                     ));
                 } else if !same {
                     result.changed = true;
+                    if hides_secrets {
+                        self.notices.push(format!(
+                            "Parameters to {} for unfencing {} changed, try '{secure_summary}'",
+                            data.id, facts.nodes[node].name
+                        ));
+                    }
                     self.notices.push(format!(
                         "notice: Unfencing node {} because the definition of {} changed",
                         facts.nodes[node].name, data.id

@@ -96,6 +96,7 @@ impl Facts<'_> {
     ) -> Digests {
         let this = &self.rscs[rsc];
         let params = self.params(rsc, Some(node));
+        self.needs_host_as_address(rsc);
         let mut all = BTreeMap::new();
         if let Some(address) = context.host_address {
             all.insert("addr".to_owned(), address.to_owned());

@@ -224,10 +224,20 @@ impl Facts<'_> {
 
     /// Whether a resource is a connection to a bundle node whose address is only known once its container is placed.
     pub fn needs_host_as_address(&self, rsc: RscIx) -> bool {
-        self.rscs[rsc].is(Flags::REMOTE_CONNECTION)
-            && self
-                .params(rsc, None)
-                .get("addr")
-                .is_some_and(|address| address.eq_ignore_ascii_case("#uname"))
+        let connection = self.rscs[rsc].is(Flags::REMOTE_CONNECTION);
+        // Whatever it is, its parameters are asked for without a node, and what is asked for has its dates noted.
+        if !connection && !self.has_rules(rsc) {
+            return false;
+        }
+        let by_name =
+            self.params(rsc, None).get("addr").is_some_and(|address| address.eq_ignore_ascii_case("#uname"));
+        by_name && connection
+    }
+
+    /// Some parameters of the resource depend on rules.
+    fn has_rules(&self, rsc: RscIx) -> bool {
+        let it = &self.rscs[rsc];
+        it.config.params.iter().any(|block| block.rule.is_some())
+            || it.parent.is_some_and(|parent| self.has_rules(parent))
     }
 }

@@ -5,6 +5,8 @@
 
 mod constraints;
 mod element;
+pub mod events;
+pub mod more;
 mod nodes;
 mod options;
 mod random;

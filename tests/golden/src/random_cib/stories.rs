@@ -85,7 +85,7 @@ fn forget(document: &mut Document, state: NodeIx) {
     }
 }
 
-fn transient(document: &mut Document, state: NodeIx, name: &str, value: &str) {
+pub(super) fn transient(document: &mut Document, state: NodeIx, name: &str, value: &str) {
     let id = document.element(state).id().unwrap_or_default().to_owned();
     let find = |document: &Document, parent: NodeIx, name: &str| {
         document.element(parent).child(name).map(Element::ix)
