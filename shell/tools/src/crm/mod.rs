@@ -7,6 +7,8 @@
 mod complete;
 mod configure;
 pub mod grammar;
+mod history;
+mod interactive;
 mod levels;
 pub mod lexer;
 mod node;
@@ -42,6 +44,7 @@ struct Options {
     shadow: Option<String>,
     force: bool,
     wait: bool,
+    no: bool,
     words: Vec<String>,
 }
 
@@ -56,12 +59,13 @@ pub fn run(words: Vec<String>) -> i32 {
         }
     };
     let mut session = Session::new(options.shadow, options.force, options.wait);
+    session.no = options.no;
     if let Some(file) = &options.file {
         return from_file(&mut session, file, &options.words);
     }
     if options.words.is_empty() {
         return if std::io::stdin().is_terminal() {
-            interactive(&mut session)
+            interactive::run(&mut session)
         } else {
             from_stdin(&mut session)
         };
@@ -69,10 +73,14 @@ pub fn run(words: Vec<String>) -> i32 {
     // Words with blanks were one argument: they stay one word.
     let opens_level = levels::is_level_path(&options.words);
     if opens_level {
-        session.words(&options.words);
-        let status =
-            if std::io::stdin().is_terminal() { interactive(&mut session) } else { from_stdin(&mut session) };
-        return status;
+        if !session.words(&options.words) {
+            return 1;
+        }
+        return if std::io::stdin().is_terminal() {
+            interactive::run(&mut session)
+        } else {
+            from_stdin(&mut session)
+        };
     }
     let fine = session.words(&options.words);
     let finished = session.finish(false);
@@ -97,7 +105,8 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
             "-c" | "--cib" => options.shadow = Some(value()?),
             "-F" | "--force" => options.force = true,
             "-w" | "--wait" => options.wait = true,
-            "-n" | "--no" | "-d" | "-R" => {}
+            "-n" | "--no" => options.no = true,
+            "-d" | "-R" => {}
             "-D" | "--display" | "-H" | "--history" | "-X" | "-o" | "--scriptdir" => {
                 value()?;
             }
@@ -161,61 +170,34 @@ fn from_file(session: &mut Session, file: &str, level: &[String]) -> i32 {
     }
 }
 
-fn interactive(session: &mut Session) -> i32 {
-    session.interactive = true;
-    let config = rustyline::Config::builder().completion_type(rustyline::CompletionType::List).build();
-    let Ok(mut editor) =
-        rustyline::Editor::<complete::Helper, rustyline::history::DefaultHistory>::with_config(config)
-    else {
-        return from_stdin(session);
-    };
-    let history = std::env::var_os("HOME").map(|home| std::path::PathBuf::from(home).join(".crm_history"));
-    if let Some(path) = &history {
-        // The first time there is none.
-        let _ = editor.load_history(path);
+/// Asks a question that is answered by yes or no: at a terminal only, and not under `--force`, which says yes, or
+/// `--no`.
+///
+/// # Errors
+/// There is nobody to ask.
+fn confirm(session: &Session, question: &str) -> Result<bool, session::Failed> {
+    if session.force {
+        println!("INFO: {question}? [YES]");
+        return Ok(true);
     }
-    let mut joined = String::new();
+    if session.no {
+        return Ok(false);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(format!("{question}? There is nobody to ask; `crm --force` does it without asking"));
+    }
     loop {
-        editor.set_helper(Some(complete::Helper::new(session)));
-        let prompt = if joined.is_empty() { session.prompt() } else { "   > ".to_owned() };
-        match editor.readline(&prompt) {
-            Ok(line) if lexer::continues(&line) => {
-                joined.push_str(line[..line.len() - 1].trim_end());
-                joined.push(' ');
-            }
-            Ok(line) => {
-                joined.push_str(line.trim());
-                let line = std::mem::take(&mut joined);
-                if !line.is_empty() {
-                    let _ = editor.add_history_entry(line.as_str());
-                }
-                session.line(&line);
-                if session.ended {
-                    break;
-                }
-            }
-            Err(rustyline::error::ReadlineError::Interrupted) => joined.clear(),
-            Err(_) => {
-                session.finish(true);
-                break;
-            }
+        print!("{question} (y/n)? ");
+        // A terminal that cannot be written cannot be read either.
+        let _ = std::io::stdout().flush();
+        let mut answer = String::new();
+        if !matches!(std::io::stdin().lock().read_line(&mut answer), Ok(1..)) {
+            return Ok(false);
+        }
+        match answer.trim().chars().next() {
+            Some('y' | 'Y') => return Ok(true),
+            Some('n' | 'N') => return Ok(false),
+            _ => {}
         }
     }
-    if let Some(path) = &history {
-        let _ = editor.save_history(path);
-    }
-    println!("bye");
-    0
-}
-
-/// Asks a question that is answered by yes or no; in a batch the answer is yes.
-fn confirm(session: &Session, question: &str) -> bool {
-    if !session.interactive {
-        return true;
-    }
-    print!("{question} (y/n)? ");
-    let _ = std::io::stdout().flush();
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    read.is_ok() && answer.trim().to_ascii_lowercase().starts_with('y')
 }

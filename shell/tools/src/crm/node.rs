@@ -47,14 +47,14 @@ pub fn carry_out(session: &mut Session, command: &str, arguments: &[String]) -> 
                 &format!(
                     "Fencing {node} will shut down the node and migrate any resources that are running on it! Do you want to fence it"
                 ),
-            ) {
+            )? {
                 return Ok(());
             }
             transient(session, &node, "terminate", Some("true"))
         }
         "clearstate" => {
             let node = required(&arguments)?;
-            if !super::confirm(session, &format!("Do you really want to drop state for node {node}")) {
+            if !super::confirm(session, &format!("Do you really want to drop state for node {node}"))? {
                 return Ok(());
             }
             clear_state(session, &node)

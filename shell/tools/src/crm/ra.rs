@@ -1,7 +1,8 @@
 //! The level `ra`: what agents there are and what they do.
 
 use super::session::{Failed, Session};
-use holdfast_agent_protocol::{Class, metadata};
+use holdfast_agent_protocol::Class;
+use holdfast_agent_protocol::metadata::{self, Metadata};
 use holdfast_api::agent::AgentReply;
 use holdfast_api::{AgentRequest, Reply, Request};
 
@@ -19,13 +20,7 @@ pub fn carry_out(session: &Session, command: &str, arguments: &[String]) -> Resu
             Ok(())
         }
         ("list", [class, rest @ ..]) => {
-            let mut names: Vec<String> = list(session, Some(class), rest.first().map(String::as_str))?
-                .iter()
-                .map(|name| name.rsplit(':').next().unwrap_or(name).to_owned())
-                .collect();
-            names.sort_unstable();
-            names.dedup();
-            for name in names {
+            for name in types(session, class, rest.first().map(String::as_str))? {
                 println!("{name}");
             }
             Ok(())
@@ -44,6 +39,17 @@ pub fn carry_out(session: &Session, command: &str, arguments: &[String]) -> Resu
     }
 }
 
+/// Types of a class, of one provider or of all, each once.
+pub fn types(session: &Session, class: &str, provider: Option<&str>) -> Result<Vec<String>, Failed> {
+    let mut names: Vec<String> = list(session, Some(class), provider)?
+        .iter()
+        .map(|name| name.rsplit(':').next().unwrap_or(name).to_owned())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
 fn list(session: &Session, class: Option<&str>, provider: Option<&str>) -> Result<Vec<String>, Failed> {
     let request =
         AgentRequest::List { class: class.map(str::to_owned), provider: provider.map(str::to_owned) };
@@ -54,7 +60,7 @@ fn list(session: &Session, class: Option<&str>, provider: Option<&str>) -> Resul
 }
 
 /// Providers, of one agent or of all.
-fn providers(session: &Session, kind: Option<&str>) -> Result<Vec<String>, Failed> {
+pub fn providers(session: &Session, kind: Option<&str>) -> Result<Vec<String>, Failed> {
     let mut found: Vec<String> = list(session, Some("ocf"), None)?
         .iter()
         .filter_map(|name| {
@@ -75,24 +81,36 @@ fn providers(session: &Session, kind: Option<&str>) -> Result<Vec<String>, Faile
     Ok(found)
 }
 
-fn info(session: &Session, name: &str) -> Result<(), Failed> {
+/// Class, provider and type that a name means.
+fn parts(name: &str) -> Result<(&str, Option<&str>, &str), Failed> {
     let parts: Vec<&str> = name.split(':').filter(|p| !p.is_empty()).collect();
-    let (class, provider, kind) = match parts.as_slice() {
-        [class, provider, kind] => (*class, Some(*provider), *kind),
-        ["ocf", kind] | [kind] => ("ocf", Some("heartbeat"), *kind),
-        [class, kind] => (*class, None, *kind),
-        _ => return Err(format!("`{name}` is no agent: expected CLASS:PROVIDER:TYPE")),
-    };
+    match parts.as_slice() {
+        [class, provider, kind] => Ok((*class, Some(*provider), *kind)),
+        ["ocf", kind] | [kind] => Ok(("ocf", Some("heartbeat"), *kind)),
+        [class, kind] => Ok((*class, None, *kind)),
+        _ => Err(format!("`{name}` is no agent: expected CLASS:PROVIDER:TYPE")),
+    }
+}
+
+/// What the agent of that name says about itself.
+pub fn metadata_of(session: &Session, name: &str) -> Result<Metadata, Failed> {
+    let (class, provider, kind) = parts(name)?;
     let request = AgentRequest::Metadata {
         class: class.to_owned(),
         provider: provider.map(str::to_owned),
         agent: kind.to_owned(),
     };
-    let text = match session.ask(Request::Agent(request))? {
-        Reply::Agent(AgentReply::Metadata(text)) => text,
-        _ => return Err("the cluster gave an answer of another kind".to_owned()),
-    };
-    let data = metadata::parse(&text).map_err(|e| format!("{name}: {e}"))?;
+    match session.ask(Request::Agent(request))? {
+        Reply::Agent(AgentReply::Metadata(text)) => {
+            metadata::parse(&text).map_err(|e| format!("{name}: {e}"))
+        }
+        _ => Err("the cluster gave an answer of another kind".to_owned()),
+    }
+}
+
+fn info(session: &Session, name: &str) -> Result<(), Failed> {
+    let (class, provider, kind) = parts(name)?;
+    let data = metadata_of(session, name)?;
     let full = provider.map_or_else(|| format!("{class}:{kind}"), |p| format!("{class}:{p}:{kind}"));
     println!(
         "{} ({full})\n\n{}\n\nParameters (*: required, []: default):\n",

@@ -19,6 +19,8 @@ pub struct Session {
     pub shadow: Option<String>,
     pub force: bool,
     pub wait: bool,
+    /// Every question is answered with no.
+    pub no: bool,
     pub interactive: bool,
     pub batch: bool,
     pub ended: bool,
@@ -35,6 +37,7 @@ impl Session {
             shadow,
             force,
             wait,
+            no: false,
             interactive: false,
             batch: false,
             ended: false,
@@ -258,7 +261,7 @@ impl Session {
         }
         if ask
             && self.interactive
-            && !super::confirm(self, "There are changes pending. Do you want to commit them")
+            && super::confirm(self, "There are changes pending. Do you want to commit them") != Ok(true)
         {
             self.configure = None;
             return true;

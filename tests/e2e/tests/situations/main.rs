@@ -13,6 +13,7 @@ mod heartbeat;
 mod heartbeat_tutorials;
 mod refusals;
 mod restart;
+mod shell;
 mod shutdown;
 mod systemd;
 mod tools;

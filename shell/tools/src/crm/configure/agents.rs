@@ -3,11 +3,10 @@
 //!
 //! Asks the running cluster for metadata. Does not know the language of `configure`.
 
+use super::super::ra;
 use super::super::session::{Failed, Session};
 use super::working;
-use holdfast_agent_protocol::metadata::{self, Metadata};
-use holdfast_api::agent::AgentReply;
-use holdfast_api::{AgentRequest, Reply, Request};
+use holdfast_agent_protocol::metadata::Metadata;
 use holdfast_model::duration::parse_milliseconds;
 use holdfast_xml::{Document, Element};
 use std::collections::BTreeMap;
@@ -44,7 +43,7 @@ pub fn check(session: &Session, base: Option<&Document>, next: &Document) -> Fin
             continue;
         }
         let Some(agent) = agent_of(template.unwrap_or(rsc)) else { continue };
-        let data = known.entry(agent.name()).or_insert_with(|| ask(session, &agent));
+        let data = known.entry(agent.name()).or_insert_with(|| ra::metadata_of(session, &agent.name()));
         match data {
             Ok(data) => {
                 let parts: Vec<Element<'_>> = template.into_iter().chain([rsc]).collect();
@@ -80,18 +79,6 @@ fn agent_of(element: Element<'_>) -> Option<Agent<'_>> {
         provider: element.attr("provider"),
         kind: element.attr("type")?,
     })
-}
-
-fn ask(session: &Session, agent: &Agent<'_>) -> Result<Metadata, Failed> {
-    let request = AgentRequest::Metadata {
-        class: agent.class.to_owned(),
-        provider: agent.provider.map(str::to_owned),
-        agent: agent.kind.to_owned(),
-    };
-    match session.ask(Request::Agent(request))? {
-        Reply::Agent(AgentReply::Metadata(text)) => metadata::parse(&text).map_err(|e| e.to_string()),
-        _ => Err("the cluster gave an answer of another kind".to_owned()),
-    }
 }
 
 impl Findings {

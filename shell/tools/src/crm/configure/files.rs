@@ -156,7 +156,8 @@ fn edited(
             *configure = Configure { base: configure.base.clone(), working: before };
         }
         eprintln!("ERROR: {message}");
-        if !crate::crm::confirm(session, "Do you want to edit again") {
+        // A forced yes would open the editor for ever.
+        if session.force || crate::crm::confirm(session, "Do you want to edit again") != Ok(true) {
             return Err("nothing was changed".to_owned());
         }
     }

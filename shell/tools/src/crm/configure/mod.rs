@@ -164,7 +164,7 @@ fn with_root(doc: &Document, configuration: String) -> String {
 }
 
 /// The word of an element in the language of `configure`.
-fn kind_of(element: &str) -> &str {
+pub fn kind_of(element: &str) -> &str {
     match element {
         "template" => "rsc_template",
         "rsc_location" => "location",

@@ -38,15 +38,7 @@ pub fn carry_out(session: &mut Session, command: &str, arguments: &[String]) -> 
             Ok(())
         }
         ("list", _) => {
-            let folder = cib_source::shadow_folder();
-            let mut names: Vec<String> = std::fs::read_dir(&folder)
-                .into_iter()
-                .flatten()
-                .flatten()
-                .filter_map(|e| e.file_name().to_str()?.strip_prefix("shadow.").map(str::to_owned))
-                .collect();
-            names.sort_unstable();
-            for name in names {
+            for name in names() {
                 println!("{name}");
             }
             Ok(())
@@ -86,4 +78,16 @@ pub fn carry_out(session: &mut Session, command: &str, arguments: &[String]) -> 
         }
         (other, _) => Err(format!("{other} needs the name of a shadow copy")),
     }
+}
+
+/// Names of the shadow copies, in order.
+pub fn names() -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(cib_source::shadow_folder())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|e| e.file_name().to_str()?.strip_prefix("shadow.").map(str::to_owned))
+        .collect();
+    names.sort_unstable();
+    names
 }
