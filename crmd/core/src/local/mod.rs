@@ -103,8 +103,8 @@ pub enum Effect {
     },
     /// A recurring operation is no more.
     Cancelled {
-        /// Who planned the cancellation.
-        key: TransitionKey,
+        /// Who planned the cancellation, if it was planned.
+        key: Option<TransitionKey>,
         /// Resource.
         rsc: String,
         /// Operation.
@@ -241,11 +241,25 @@ impl Local {
             }
         }
         self.effects.push_back(Effect::Cancelled {
-            key,
+            key: Some(key),
             rsc: rsc.to_owned(),
             operation: operation.to_owned(),
             interval_ms,
         });
+    }
+
+    /// Whether a recurring operation is repeated here, or waits for its first run.
+    #[must_use]
+    pub fn repeats(&self, rsc: &str, operation: &str, interval_ms: u32) -> bool {
+        self.lanes.get(rsc).is_some_and(|lane| {
+            lane.recurring.iter().any(|r| r.is(operation, interval_ms))
+                || lane.queue.iter().any(|job| same_recurring(&job.wanted, operation, interval_ms))
+                || lane.busy.and_then(|call| self.runs.get(&call)).is_some_and(|run| {
+                    run.wanted.purpose == Purpose::Planned
+                        && !run.last
+                        && same_recurring(&run.wanted, operation, interval_ms)
+                })
+        })
     }
 
     /// Forgets a resource: nothing of it is repeated any more. A run in flight still ends.
@@ -320,14 +334,30 @@ impl Local {
             Purpose::Recovered if outcome.status == OutcomeStatus::Error => {
                 self.effects.push_back(Effect::Unknown(run.wanted.rsc.id));
             }
-            Purpose::Recovered => self.effects.push_back(Effect::Tell(Box::new(ended))),
             Purpose::Planned if run.wanted.operation.interval_ms > 0 && !run.last => {
                 let lane = self.lanes.entry(run.wanted.rsc.id.clone()).or_default();
                 lane.reference = run.wanted.rsc.clone();
                 lane.recurring.push(Recurring::new(run.wanted, call, &ended, now.mono));
                 self.effects.push_back(Effect::Tell(Box::new(ended)));
             }
-            Purpose::Planned => self.effects.push_back(Effect::Tell(Box::new(ended))),
+            Purpose::Planned | Purpose::Recovered => {
+                let (rsc, operation) = (run.wanted.rsc.id, run.wanted.operation);
+                self.effects.push_back(Effect::Tell(Box::new(ended)));
+                let queue = self.lanes.get(&rsc).map(|lane| &lane.queue);
+                let changes = queue.is_some_and(|queue| {
+                    queue.iter().any(|job| changes_state(&job.wanted.operation.operation))
+                });
+                // It was cancelled during its first run, or the daemon that would repeat it is gone, and the result says
+                // that it is repeated. Unless the state is about to change: that says it as well.
+                if operation.interval_ms > 0 && !changes {
+                    self.effects.push_back(Effect::Cancelled {
+                        key: None,
+                        rsc,
+                        operation: operation.operation,
+                        interval_ms: operation.interval_ms,
+                    });
+                }
+            }
             Purpose::Repeated => {
                 let Some(lane) = self.lanes.get_mut(&run.wanted.rsc.id) else { return };
                 let (name, interval) = (&run.wanted.operation.operation, run.wanted.operation.interval_ms);

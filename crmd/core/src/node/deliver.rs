@@ -66,7 +66,12 @@ impl Node {
                 }
             }
             ClusterMessage::AttributeWrite { names } => self.on_attribute_write(&names),
-            ClusterMessage::Forget(forget) => self.on_forget(sender, &forget),
+            ClusterMessage::Forget(forget) => {
+                if ours {
+                    self.forget_heard(&forget);
+                }
+                self.on_forget(sender, &forget);
+            }
             ClusterMessage::Engine(note) => self.on_engine(sender, note),
             ClusterMessage::Shutdown(note) => self.on_shutdown_note(sender, note),
             ClusterMessage::Started => self.on_started(),
@@ -274,7 +279,12 @@ impl Node {
         if changed {
             self.status_changed();
         }
-        let planned = forget.action.is_some_and(|action| self.confirm_action(action, false));
+        // What the present transition asked for is no news. All members count news alike: they know the number of the
+        // transition, its actions only the decision maker does.
+        let planned = forget.action.is_some_and(|(number, _)| number == self.shared.transition);
+        if let Some(action) = forget.action {
+            self.confirm_action(action, false);
+        }
         if changed && !planned {
             self.relevant("parts of the history were forgotten");
         }

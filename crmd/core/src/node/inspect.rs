@@ -61,4 +61,10 @@ impl Node {
     pub fn document(&self) -> &Arc<Document> {
         self.cib.document()
     }
+
+    /// Whether a recurring operation is repeated here.
+    #[must_use]
+    pub fn repeats(&self, rsc: &str, operation: &str, interval_ms: u32) -> bool {
+        self.local.repeats(rsc, operation, interval_ms)
+    }
 }

@@ -61,8 +61,8 @@ pub struct Node {
     shared: Shared,
     /// What was done to resources here, as this node knows it at first hand.
     mine: BTreeMap<String, ResourceHistory>,
-    /// Results of this node that were not delivered yet: a view change may have swallowed them.
-    unheard: Vec<crate::message::ResultNote>,
+    /// What happened to operations here and was not delivered yet, in its order.
+    untold: Vec<operations::Untold>,
     local: Local,
     writes: Writes,
     transition: Option<Transition>,
@@ -122,7 +122,7 @@ impl Node {
             cib,
             shared: Shared::default(),
             mine: BTreeMap::new(),
-            unheard: Vec::new(),
+            untold: Vec::new(),
             local,
             writes: Writes::default(),
             transition: None,

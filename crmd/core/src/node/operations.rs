@@ -9,7 +9,25 @@ use crate::io::{CallId, Outcome, Output};
 use crate::local::{Effect, Wanted};
 use crate::message::{ClusterMessage, Forget, ForgetWhat, ResultNote};
 use crate::record::Record;
-use crate::state::history::{Ended, record_into};
+use crate::state::history::{Ended, TransitionKey, drop_operation, record_into};
+
+/// What this node said and did not hear itself yet: a view change may have swallowed it.
+#[derive(Clone, Debug)]
+pub(super) enum Untold {
+    /// An operation ended.
+    Result(Box<ResultNote>),
+    /// A recurring operation is no more.
+    Cancelled(Forget),
+}
+
+impl Untold {
+    fn message(&self) -> ClusterMessage {
+        match self {
+            Untold::Result(note) => ClusterMessage::Result(note.clone()),
+            Untold::Cancelled(forget) => ClusterMessage::Forget(Box::new(forget.clone())),
+        }
+    }
+}
 
 impl Node {
     /// An ordered operation is ours to carry out.
@@ -63,14 +81,7 @@ impl Node {
                     self.finished(request, Reply::Resource(ResourceReply::Ran(run_result(&outcome))));
                 }
                 Effect::Cancelled { key, rsc, operation, interval_ms } => {
-                    let action = u64::try_from(key.transition).ok().zip(u32::try_from(key.action).ok());
-                    let forget = Forget {
-                        request: 0,
-                        action,
-                        pairs: vec![(self.id.clone(), rsc)],
-                        what: ForgetWhat::Operation(operation, interval_ms),
-                    };
-                    self.say(ClusterMessage::Forget(Box::new(forget)));
+                    self.tell_cancelled(key.as_ref(), rsc, operation, interval_ms);
                 }
                 Effect::Unknown(rsc) => {
                     self.mine.remove(&rsc);
@@ -98,24 +109,69 @@ impl Node {
     /// is too late for what this node announced and too early for an ordered message, so it is kept until it is heard.
     fn tell_result(&mut self, ended: Ended) {
         record_into(&mut self.mine, &ended, &self.identity.name);
-        let note = ResultNote { node: self.id.clone(), ended };
-        if self.membership.settled() {
-            self.say(ClusterMessage::Result(Box::new(note.clone())));
-        }
-        self.unheard.push(note);
+        self.tell_in_order(Untold::Result(Box::new(ResultNote { node: self.id.clone(), ended })));
     }
 
-    /// All members are in step: results that a view change swallowed are said again.
-    pub(super) fn tell_results(&mut self) {
-        for note in self.unheard.clone() {
-            self.say(ClusterMessage::Result(Box::new(note)));
+    /// A recurring operation is no more: told like a result, and after the results that came before it.
+    fn tell_cancelled(
+        &mut self,
+        key: Option<&TransitionKey>,
+        rsc: String,
+        operation: String,
+        interval_ms: u32,
+    ) {
+        if let Some(history) = self.mine.get_mut(&rsc) {
+            drop_operation(history, &operation, interval_ms);
+        }
+        let number =
+            |key: &TransitionKey| Some((key.transition.try_into().ok()?, key.action.try_into().ok()?));
+        self.tell_in_order(Untold::Cancelled(Forget {
+            request: 0,
+            action: key.and_then(number),
+            pairs: vec![(self.id.clone(), rsc)],
+            what: ForgetWhat::Operation(operation, interval_ms),
+        }));
+    }
+
+    fn tell_in_order(&mut self, what: Untold) {
+        if self.membership.settled() {
+            self.say(what.message());
+        }
+        self.untold.push(what);
+    }
+
+    /// All members are in step: what a view change swallowed is said again, in its order.
+    pub(super) fn tell_again(&mut self) {
+        for what in self.untold.clone() {
+            self.say(what.message());
         }
     }
 
     /// A result of this node was delivered: all members that go on with us have it.
     pub(super) fn result_heard(&mut self, note: &ResultNote) {
-        if let Some(place) = self.unheard.iter().position(|one| one == note) {
-            self.unheard.remove(place);
+        self.heard(|what| matches!(what, Untold::Result(one) if **one == *note));
+    }
+
+    /// That something is forgotten was delivered.
+    pub(super) fn forget_heard(&mut self, forget: &Forget) {
+        self.heard(|what| matches!(what, Untold::Cancelled(one) if one == forget));
+    }
+
+    fn heard(&mut self, is: impl Fn(&Untold) -> bool) {
+        if let Some(place) = self.untold.iter().position(is) {
+            self.untold.remove(place);
+        }
+    }
+
+    /// Before this node tells what it knows at first hand: a recurring operation that a change of the state ended here
+    /// is not repeated although that change was dropped with its view, so it has to be planned again.
+    pub(super) fn forget_unrepeated(&mut self) {
+        for (rsc, history) in &mut self.mine {
+            history.operations.retain(|op| {
+                op.interval_ms == 0
+                    || op.id != format!("{rsc}_{}_{}", op.operation, op.interval_ms)
+                    || self.local.repeats(rsc, &op.operation, op.interval_ms)
+            });
         }
     }
 

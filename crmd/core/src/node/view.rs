@@ -155,6 +155,7 @@ impl Node {
     }
 
     fn announce(&mut self) {
+        self.forget_unrepeated();
         let mut resources = self.mine.clone();
         for ended in self.local.in_flight().collect::<Vec<_>>() {
             crate::state::history::record_into(&mut resources, &ended, &self.identity.name);
@@ -365,7 +366,7 @@ impl Node {
             self.fencing.not_deciding();
         }
         self.tell_fence_agents();
-        self.tell_results();
+        self.tell_again();
         self.resubmit();
         self.tell_view();
         let names = dc.map(|id| self.name_of(id)).unwrap_or_default();

@@ -211,7 +211,16 @@ pub fn record_into(resources: &mut BTreeMap<String, ResourceHistory>, ended: &En
     history.agent_type.clone_from(&rsc.agent);
     history.container.clone_from(&rsc.container);
     let last = format!("{}_last_0", rsc.id);
-    let ids = if matches!(ended.operation.as_str(), "migrate_to" | "migrate_from") {
+    // Until a stop (or a change of role) has ended, what was started is active: the record of that must not go, or
+    // whoever decides next starts it elsewhere.
+    let begun = format!("{}_{}_0", rsc.id, ended.operation);
+    let changes_active = matches!(ended.operation.as_str(), "stop" | "promote" | "demote");
+    if changes_active && !ended.is_pending() {
+        history.operations.retain(|op| op.id != begun);
+    }
+    let ids = if changes_active && ended.is_pending() {
+        vec![begun]
+    } else if matches!(ended.operation.as_str(), "migrate_to" | "migrate_from") {
         vec![format!("{}_{}_{}", rsc.id, ended.operation, ended.interval_ms)]
     } else if ended.failed() {
         let failure = format!("{}_last_failure_0", rsc.id);
@@ -411,6 +420,11 @@ mod tests {
             &["web_last_0", "web_monitor_10000", "web_last_failure_0"],
             &[("fail-count-web#monitor_10000", "1")],
         );
+        let begun =
+            |operation: &str| Ended { status: ExecStatus::Pending.code(), ..ended(operation, 0, 193, 0) };
+        check(&[ended("start", 0, 0, 0), begun("stop")], &["web_last_0", "web_stop_0"], &[]);
+        check(&[ended("start", 0, 0, 0), begun("stop"), ended("stop", 0, 0, 0)], &["web_last_0"], &[]);
+        check(&[ended("stop", 0, 0, 0), begun("start")], &["web_last_0"], &[]);
         check(
             &[ended("start", 0, 1, 0)],
             &["web_last_failure_0", "web_last_0"],

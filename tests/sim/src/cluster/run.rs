@@ -6,7 +6,7 @@ use holdfast_core::random::Random;
 use holdfast_core::time::{Instant, Span};
 
 use super::faults;
-use super::medium::name;
+use super::medium::{Host, name};
 use super::sabotage::Bug;
 use super::scenario;
 use super::world::{Config, Happening, Planner, World};
@@ -89,6 +89,14 @@ pub fn run(seed: u64, plan: Plan) -> Outcome {
         let at = begin + Span::micros(random.below(plan.length.0));
         world.at(at, Happening::Ask { host, id, request: Box::new(scenario::write(id)) });
     }
+    for id in 1..=random.below(8) {
+        let host = usize::try_from(random.below(plan.hosts as u64)).unwrap_or(0);
+        let at = begin + Span::micros(random.below(plan.length.0));
+        let number = usize::try_from(random.below(scenario::RESOURCES as u64)).unwrap_or(0);
+        let choice = usize::try_from(random.below(scenario::INTERVALS.len() as u64)).unwrap_or(0);
+        let request = Box::new(scenario::monitor(number, scenario::INTERVALS[choice]));
+        world.at(at, Happening::Ask { host, id: SETUP + id, request });
+    }
     world.run_until(end);
     if plan.bug == Some(Bug::NeverBack) {
         world.power_cut(0);
@@ -141,6 +149,27 @@ fn trouble(world: &World) -> Option<String> {
         let active = world.agents.where_active(&rsc);
         if active.len() != 1 && !banned_everywhere(world, &rsc) {
             return Some(format!("{rsc} is active on {} hosts", active.len()));
+        }
+        for host in active {
+            if let Some(why) = unwatched(world, host, number) {
+                return Some(why);
+            }
+        }
+    }
+    None
+}
+
+/// A resource that is active is watched at the interval that is configured, and at no other.
+fn unwatched(world: &World, host: Host, number: usize) -> Option<String> {
+    let (rsc, node) = (scenario::rsc(number), world.node(host)?);
+    let wanted = scenario::interval_ms(node.document(), number)?;
+    for interval in scenario::INTERVALS {
+        let interval = u32::try_from(interval * 1_000).unwrap_or(0);
+        let planted = world.config.bug == Some(Bug::Unwatched) && host == 1;
+        let repeats = node.repeats(&rsc, "monitor", interval) && !planted;
+        if repeats != (interval == wanted) {
+            let what = if repeats { "still watched" } else { "not watched" };
+            return Some(format!("{rsc} is {what} every {interval} ms on {}", name(host)));
         }
     }
     None

@@ -18,10 +18,12 @@ pub enum Bug {
     LostWrite,
     /// A host stays without power although all is well.
     NeverBack,
+    /// A host says that it repeats no monitor.
+    Unwatched,
 }
 
 /// All bugs, and words of the violation that has to be found.
-pub const BUGS: [(Bug, &str); 7] = [
+pub const BUGS: [(Bug, &str); 8] = [
     (Bug::TwoDeciders, "for the decision maker"),
     (Bug::OtherDocument, "another configuration"),
     (Bug::OtherState, "disagree on the state"),
@@ -29,4 +31,5 @@ pub const BUGS: [(Bug, &str); 7] = [
     (Bug::StopLies, "active on"),
     (Bug::LostWrite, "was acknowledged and is lost"),
     (Bug::NeverBack, "does not run again"),
+    (Bug::Unwatched, "is not watched every"),
 ];

@@ -23,10 +23,18 @@ pub fn configuration(fencing: bool) -> Request {
     for number in 0..RESOURCES {
         let _ = write!(
             xml,
-            "<primitive id=\"{0}\" class=\"ocf\" provider=\"heartbeat\" type=\"Dummy\"><operations>\
-             <op id=\"{0}-monitor\" name=\"monitor\" interval=\"10s\" timeout=\"20s\"/></operations></primitive>",
+            "<primitive id=\"{0}\" class=\"ocf\" provider=\"heartbeat\" type=\"Dummy\"><operations>",
             rsc(number)
         );
+        // One is not watched: what is known of it is known from its start alone.
+        if number > 0 {
+            let _ = write!(
+                xml,
+                "<op id=\"{}-monitor\" name=\"monitor\" interval=\"10s\" timeout=\"20s\"/>",
+                rsc(number)
+            );
+        }
+        xml.push_str("</operations></primitive>");
     }
     if fencing {
         xml.push_str("<primitive id=\"power\" class=\"stonith\" type=\"fence_sim\"/>");
@@ -57,4 +65,25 @@ pub fn write(id: u64) -> Request {
 #[must_use]
 pub fn holds(document: &holdfast_xml::Document, id: u64) -> bool {
     document.by_id(&format!("write-{id}")).is_some()
+}
+
+/// Intervals of monitors that edits choose from, in seconds; a fresh cluster has the first.
+pub const INTERVALS: [u64; 3] = [10, 7, 3];
+
+/// An edit of a monitor's interval: the old one is cancelled. Refused for the resource that has none.
+#[must_use]
+pub fn monitor(number: usize, seconds: u64) -> Request {
+    let xml = format!(
+        "<resources><primitive id=\"{0}\"><operations><op id=\"{0}-monitor\" interval=\"{seconds}s\"/></operations>\
+         </primitive></resources>",
+        rsc(number)
+    );
+    Request::Cib(CibRequest::with_xml(CibOperation::Modify, Target::Section("resources".into()), xml))
+}
+
+/// The interval of a resource's monitor in a document, in ms.
+#[must_use]
+pub fn interval_ms(document: &holdfast_xml::Document, number: usize) -> Option<u32> {
+    let monitor = document.element(document.by_id(&format!("{}-monitor", rsc(number)))?);
+    holdfast_model::duration::parse_milliseconds(monitor.attr("interval")?)?.try_into().ok()
 }
