@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use holdfast_model::status::ExecStatus;
 
 use crate::io::{CallId, Operation, Outcome, OutcomeStatus};
-use crate::state::history::{Ended, ResourceRef, TransitionKey};
+use crate::state::history::{Ended, ResourceRef, TransitionKey, active_after};
 use crate::time::{Instant, Now, Span, Wall};
 
 pub use digests::digests;
@@ -384,11 +384,7 @@ impl Local {
             }
             return;
         }
-        let runs = match (wanted.operation.operation.as_str(), outcome.rc) {
-            ("start" | "promote" | "demote" | "migrate_from", 0) | ("monitor", 0 | 8 | 9) => true,
-            ("stop", 0) | ("monitor", 7) | ("migrate_to", 0) => false,
-            _ => return,
-        };
+        let Some(runs) = active_after(&wanted.operation.operation, outcome.rc) else { return };
         if !runs {
             if self.active.remove(rsc).is_some() {
                 self.effects.push_back(Effect::Inactive(rsc.clone()));

@@ -110,6 +110,9 @@ impl Node {
             }
         };
         let version = self.cib.version();
+        if applied.configuration {
+            self.document_is_shared(true);
+        }
         if applied.configuration && self.membership.quorate() {
             self.cib.quorate_ring = self.membership.ring().map_or(0, |r| r.seq);
         }

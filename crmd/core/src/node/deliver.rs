@@ -253,6 +253,7 @@ impl Node {
                 ForgetWhat::All | ForgetWhat::History => {
                     changed |= self.shared.forget_resource(node, rsc);
                     if forget.what == ForgetWhat::All {
+                        self.overlap_seen(rsc);
                         changed |= self.shared.clear_failures(node, Some(rsc), None);
                     }
                     if here {

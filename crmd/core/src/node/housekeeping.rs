@@ -162,7 +162,8 @@ impl Node {
                         && selection.operation.as_deref().is_none_or(|wanted| wanted == op.operation)
                         && selection.interval_ms.is_none_or(|wanted| wanted == op.interval_ms)
                 });
-                if !failures_only || failed || self.has_fail_count(&entry.id, rsc) {
+                let noted = failed || self.has_fail_count(&entry.id, rsc) || self.was_overlapping(rsc);
+                if !failures_only || noted {
                     pairs.push((entry.id.clone(), rsc.clone()));
                 }
             }

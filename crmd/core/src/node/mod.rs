@@ -1,5 +1,5 @@
 //! One node of the cluster: takes inputs, hands out outputs. The rooms behind it each know one thing:
-//! `view` who is there and who decides, `deliver` what ordered messages do, `changes` the document, `planning` and
+//! `view` who is there and who decides, `merge` what was found when parts met again, `deliver` what ordered messages do, `changes` the document, `planning` and
 //! `actions` transitions, `operations` agents on this node, `fence` fencing, `requests` clients.
 
 mod actions;
@@ -11,6 +11,7 @@ mod fence;
 mod fence_run;
 mod housekeeping;
 mod inspect;
+mod merge;
 mod operations;
 mod planning;
 mod queries;
@@ -90,6 +91,7 @@ pub struct Node {
     disk_trouble: Option<String>,
     /// When it is tried again.
     disk_retry: Option<Instant>,
+    merged: merge::Merged,
     counters: BTreeMap<&'static str, u64>,
 }
 
@@ -141,6 +143,7 @@ impl Node {
             alert_calls: 0,
             disk_trouble: None,
             disk_retry: None,
+            merged: merge::Merged::default(),
             counters: BTreeMap::new(),
         };
         if let Some(why) = node.cib.trouble.take() {

@@ -170,13 +170,7 @@ impl Node {
         if let Some(why) = &self.disk_trouble {
             risks.push(format!("the configuration cannot be written on {}: {why}", self.identity.name));
         }
-        let lost = self.counters.get("documents lost in a merge").copied().unwrap_or(0);
-        if lost > 0 {
-            risks.push(format!(
-                "{lost} configuration(s) of {} lost against another part of the cluster and are kept aside",
-                self.identity.name
-            ));
-        }
+        risks.extend(self.merge_risks());
         if !self.membership.settled() {
             risks.push("the members have not agreed on a common state".to_owned());
         }

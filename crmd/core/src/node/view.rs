@@ -13,7 +13,6 @@ use super::Node;
 use crate::io::Severity;
 use crate::message::{Announce, CHUNK, ClusterMessage, CommonClaim, FeatureSet, Piece, Ready};
 use crate::random::digest64;
-use crate::record::Record;
 use crate::state::nodes::{Expected, Join};
 use crate::state::{NodeEntry, Shared};
 use crate::time::Instant;
@@ -24,7 +23,7 @@ pub struct Membership {
     view: Option<View>,
     /// Between a transitional view and the next regular one.
     transitional: bool,
-    announces: BTreeMap<NodeId, Announce>,
+    pub(super) announces: BTreeMap<NodeId, Announce>,
     ready: BTreeMap<NodeId, Ready>,
     needs_document: bool,
     needs_common: bool,
@@ -279,16 +278,6 @@ impl Node {
         }
     }
 
-    /// Keeps a document that lost a merge, unless it held nothing.
-    fn keep_lost(&mut self, old: String, winner: NodeId) {
-        let mine = self.membership.announces.get(&self.identity.id).map(|a| a.document.clone());
-        if mine.is_some_and(|claim| claim.epoch > 0) {
-            let why = format!("the copy of {} has precedence", self.name_of(winner));
-            self.persist(Record::Lost { xml: old, why });
-            self.count("documents lost in a merge");
-        }
-    }
-
     pub(super) fn on_common(&mut self, sender: NodeId, piece: Piece) {
         if self.membership.sources.is_none_or(|(_, source)| source != sender) || !self.membership.needs_common
         {
@@ -352,6 +341,8 @@ impl Node {
             self.shared.quorate_ring = ring;
             self.cib.quorate_ring = ring;
         }
+        self.document_is_shared(false);
+        self.note_overlaps(&announces);
         self.take_over_members(&announces);
         self.mark_absent();
         self.alert_members(&announces);

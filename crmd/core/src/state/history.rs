@@ -188,6 +188,16 @@ pub fn is_recorded(operation: &str) -> bool {
     !matches!(operation, "cancel" | "delete" | "notify" | "meta-data")
 }
 
+/// Whether a resource is active after an operation that ended so; `None` when that tells nothing.
+#[must_use]
+pub fn active_after(operation: &str, rc: i32) -> Option<bool> {
+    match (operation, rc) {
+        ("start" | "promote" | "demote" | "migrate_from", 0) | ("monitor", 0 | 8 | 9) => Some(true),
+        ("stop" | "migrate_to", 0) | ("monitor", 7) => Some(false),
+        _ => None,
+    }
+}
+
 /// Degraded states count as the healthy ones they stand for.
 #[must_use]
 pub fn effective_rc(rc: i32) -> i32 {

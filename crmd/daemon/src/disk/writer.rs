@@ -153,10 +153,15 @@ impl Writer {
                 Job::Export(xml) => self.export = Some(xml),
                 Job::Lost(xml, why) => match self.exports.lost(&xml, &why) {
                     Ok(path) => {
-                        warn!("a configuration lost a merge ({why}); it is kept in {}", path.display());
+                        warn!(
+                            "the configuration of this node was replaced ({why}); it is kept in {}",
+                            path.display()
+                        );
                     }
                     Err(error) => {
-                        error!("a configuration lost a merge ({why}) and could not be kept: {error}");
+                        error!(
+                            "the configuration of this node was replaced ({why}) and could not be kept: {error}"
+                        );
                     }
                 },
             }

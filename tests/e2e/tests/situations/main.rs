@@ -15,6 +15,7 @@ mod refusals;
 mod restart;
 mod shell;
 mod shutdown;
+mod split;
 mod systemd;
 mod tools;
 mod tutorial;
