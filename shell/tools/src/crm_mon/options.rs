@@ -38,6 +38,7 @@ pub enum Meaning {
     Brief,
     Pending,
     AsXml,
+    AsHtml,
     Simple,
     HtmlTitle,
     HtmlStylesheet,
@@ -117,6 +118,9 @@ static TABLE: &[Row] = &[
     row("html-title", None, Needed("TITLE"), Meaning::HtmlTitle, "Title of the page"),
     row("html-stylesheet", None, Needed("URI"), Meaning::HtmlStylesheet, "Style sheet of the page"),
     row("html-cgi", None, No, Meaning::HtmlCgi, "Write the header that a web server expects"),
+    row("as-html", Some('h'), Needed("FILE"), Meaning::AsHtml, ""),
+    row("web-cgi", Some('w'), No, Meaning::HtmlCgi, ""),
+    row("disable-ncurses", Some('N'), No, Meaning::TextFancy, ""),
     row("text-fancy", None, No, Meaning::TextFancy, ""),
 ];
 
@@ -151,7 +155,7 @@ pub fn parse(words: &[String]) -> Result<Given, String> {
             while let Some(letter) = rest.next() {
                 let row = TABLE
                     .iter()
-                    .find(|row| row.short == Some(letter) || (letter == 'h' && row.long == "help"))
+                    .find(|row| row.short == Some(letter))
                     .ok_or_else(|| format!("there is no option -{letter}; see crm_mon --help"))?;
                 let attached = |rest: &mut std::str::Chars<'_>| {
                     let text: String = rest.collect();

@@ -145,7 +145,9 @@ impl Settings {
             Meaning::Pending | Meaning::TextFancy => {}
             Meaning::Verbose => self.verbose = true,
             Meaning::Quiet => self.quiet = true,
-            Meaning::OutputTo => self.output = Some(text()).filter(|to| to != "-").map(PathBuf::from),
+            Meaning::OutputTo | Meaning::AsHtml => {
+                self.output = Some(text()).filter(|to| to != "-").map(PathBuf::from)
+            }
             Meaning::Interval => {
                 let ms = parse_interval_ms(value);
                 if ms == 0 {
@@ -294,7 +296,7 @@ fn format(given: &Given) -> Result<Format, String> {
     for (meaning, value) in given {
         match (meaning, value.as_deref()) {
             (Meaning::AsXml, _) => format = Format::LegacyXml,
-            (Meaning::HtmlCgi, _) => format = Format::Html,
+            (Meaning::HtmlCgi | Meaning::AsHtml, _) => format = Format::Html,
             (Meaning::OutputAs, Some("console" | "text")) => format = Format::Text,
             (Meaning::OutputAs, Some("html")) => format = Format::Html,
             (Meaning::OutputAs, Some("xml")) => format = Format::Xml,
@@ -358,6 +360,8 @@ mod tests {
         check("", Section::Attributes, false);
         check("-A", Section::Attributes, true);
         check("-D", Section::Dc, false);
+        let page = settle("-p pid -d -i 15 -n -r -h /run/page.html").unwrap();
+        assert_eq!((page.format, page.output), (Format::Html, Some(PathBuf::from("/run/page.html"))));
         check("--exclude=all --include=nodes", Section::Nodes, true);
         check("--exclude=all --include=nodes", Section::Resources, false);
         check("--output-as=xml", Section::Bans, true);

@@ -42,6 +42,8 @@ fn chosen(operations: &[OperationRecord], active: bool) -> Vec<&OperationRecord>
     let last = |wanted: &dyn Fn(&OperationRecord) -> bool| all.iter().rposition(|op| wanted(op));
     let stop = last(&|op| op.operation == "stop" && succeeded(op, &[0]));
     let start = last(&|op| matches!(op.operation.as_str(), "start" | "migrate_from") && succeeded(op, &[0]))
+        // The record of the start gives way to that of a change of role, which says the same.
+        .or_else(|| last(&|op| matches!(op.operation.as_str(), "promote" | "demote")))
         .or_else(|| last(&|op| op.is_probe() && succeeded(op, &[0, 8])));
     match (start, stop) {
         (Some(start), Some(stop)) if stop > start => Vec::new(),

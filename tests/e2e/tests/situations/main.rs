@@ -3,6 +3,7 @@
 // The helpers of tests are tests, too.
 #![allow(clippy::unwrap_used)]
 
+mod agent_calls;
 mod alerts;
 mod bad_input;
 mod common;
@@ -11,6 +12,7 @@ mod failures;
 mod fencing;
 mod heartbeat;
 mod heartbeat_tutorials;
+mod operations;
 mod refusals;
 mod restart;
 mod shell;
