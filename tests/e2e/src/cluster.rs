@@ -41,7 +41,10 @@ pub struct Cluster {
 }
 
 /// The executable under test.
-pub(crate) fn executable() -> PathBuf {
+///
+/// # Panics
+/// When it was not built.
+pub fn executable() -> PathBuf {
     if let Some(path) = std::env::var_os("HOLDFAST_BIN") {
         return path.into();
     }

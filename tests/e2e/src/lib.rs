@@ -9,7 +9,7 @@ mod site;
 mod switch;
 mod terminal;
 
-pub use cluster::{Cluster, Said};
+pub use cluster::{Cluster, Said, executable};
 pub use freezer::Freezer;
 pub use inside::inside;
 pub use site::Site;

@@ -233,6 +233,9 @@ fn folders_that_cannot_be_used() {
         check(&mut cluster, "a file in place of the state folder", &[&name]);
         std::fs::remove_file(&state).unwrap();
         std::fs::create_dir(&state).unwrap();
+        cluster.shell(0, "mount -t tmpfs -o ro none \"$HOLDFAST_STATE_DIR\"");
+        check(&mut cluster, "a disk that is mounted read-only", &[&name, "ead-only file system"]);
+        cluster.shell(0, "umount \"$HOLDFAST_STATE_DIR\"");
         let conf = cluster.etc(0).join("corosync.conf");
         std::fs::rename(&conf, cluster.etc(0).join("elsewhere")).unwrap();
         let name = conf.display().to_string();

@@ -8,6 +8,7 @@ mod alerts;
 mod bad_input;
 mod common;
 mod corosync;
+mod demo;
 mod failures;
 mod fencing;
 mod heartbeat;

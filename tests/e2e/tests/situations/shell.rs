@@ -1,6 +1,6 @@
 //! The shell at a terminal: what the Tab key offers, what the arrow keys bring back, how one leaves.
 
-use crate::common::{configure, wait_shows};
+use crate::common::{configure, wait_shows, wait_started};
 use holdfast_e2e::{Cluster, Terminal, inside};
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -216,5 +216,60 @@ fn what_cannot_be_undone_is_asked_about() {
         assert_eq!(said.status, 1, "{}", said.text);
         assert!(said.text.contains("crm --force"), "{}", said.text);
         wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
+    });
+}
+
+#[test]
+fn objects_are_edited_in_the_editor() {
+    inside("shell::objects_are_edited_in_the_editor", |scratch| {
+        let mut cluster = started(scratch);
+        let editor = cluster.root().join("editor");
+        // The first time it makes a mistake.
+        let script = "#!/bin/sh\n\
+             if [ -e \"$0.again\" ]; then sed -i s/10.98.0.209/10.98.0.210/ \"$1\"\n\
+             else : > \"$0.again\"; sed -i 's/^primitive ip .*/primitive ip ocf:heartbeat:IPaddr2 parms ip=1/' \"$1\"; fi\n";
+        cluster.script("init.d", "editor", script);
+        std::fs::rename(cluster.root().join("agents/init.d/editor"), &editor).unwrap();
+        cluster.environment(0, "EDITOR", &editor.display().to_string());
+        let mut crm = shell(&cluster);
+        crm.line("configure", CONFIGURE);
+        crm.keys("edit ip\r");
+        crm.until("ERROR: ");
+        crm.until("Do you want to edit again (y/n)? ");
+        crm.keys("n\r");
+        crm.until("nothing was changed");
+        crm.until(CONFIGURE);
+        let said = crm.line("edit ip", CONFIGURE);
+        assert!(!said.contains("ERROR"), "{said}");
+        assert!(crm.line("show ip", CONFIGURE).contains("ip=10.98.0.210"));
+        crm.line("commit", CONFIGURE);
+        crm.line("quit", "bye");
+        assert_eq!(crm.ended().1, 0);
+        assert!(cluster.must(1, &["crm", "configure", "show", "ip"]).contains("ip=10.98.0.210"));
+    });
+}
+
+/// Nothing fences, and nothing starts elsewhere until a person says that the machine is down.
+#[test]
+fn a_node_is_said_to_be_down() {
+    inside("shell::a_node_is_said_to_be_down", |scratch| {
+        let mut cluster = started(scratch);
+        cluster.script("sbin", "fence_broken", "#!/bin/sh\ncat > /dev/null; exit 1\n");
+        let said = cluster.run_typing(
+            0,
+            &["crm", "configure"],
+            "property stonith-enabled=true\nlocation home web 100: test8\n\
+             primitive plug stonith:fence_broken params pcmk_host_list=\"test7 test8\"\ncommit force\n",
+        );
+        assert_eq!(said.status, 0, "{}", said.text);
+        wait_started(&cluster, 0, &["web"], "test8");
+        cluster.kill(1);
+        wait_shows(&cluster, 0, &["Node test8: UNCLEAN (offline)"]);
+        let mut crm = cluster.terminal(0, &["crm", "node", "clearstate", "test8"]);
+        crm.until("(y/n)? ");
+        crm.keys("y\r");
+        assert_eq!(crm.ended().1, 0);
+        wait_shows(&cluster, 0, &["OFFLINE: [ test8 ]"]);
+        wait_started(&cluster, 0, &["web"], "test7");
     });
 }
