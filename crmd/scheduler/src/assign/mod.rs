@@ -323,7 +323,8 @@ impl Decision {
             exclusive_probes: rsc.is(Flags::EXCLUSIVE_PROBES),
             children: rsc.children.clone(),
             placement_failed: false,
-            lock: None,
+            // Also of what cannot be locked: what the history says is written down again.
+            lock: rsc.lock_node.map(|node| (node, rsc.lock_time)),
             dropped_lock: None,
             unassigned: true,
             assigning: false,

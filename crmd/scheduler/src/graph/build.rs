@@ -31,7 +31,8 @@ pub(crate) fn build(plan: &mut Plan<'_>, id: u32) -> TransitionGraph {
             .parse::<i64>()
             .is_ok_and(|limit| limit > 0)
             .then_some(migration_limit),
-        recheck_by: None,
+        // What is only looked at for the actions of the graph is looked at again before it matters.
+        recheck_by: plan.facts.recheck_by.get().filter(|time| *time > 0),
         ..TransitionGraph::default()
     };
     let mut emission = Emission::default();
@@ -48,7 +49,6 @@ pub(crate) fn build(plan: &mut Plan<'_>, id: u32) -> TransitionGraph {
     graph.actions = describe_all(plan, &emission);
     graph.synapses = emission.synapses;
     drop_circles(plan, &mut graph);
-    graph.recheck_by = plan.facts.recheck_by.get().filter(|time| *time > 0);
     graph
 }
 

@@ -40,6 +40,11 @@ impl Plan<'_> {
             (None, Some(key)) => self.all_of_key(rsc, key, None),
             (None, None) => Vec::new(),
         };
+        // What is ordered after forgetting a lock is ordered after forgetting the resource, if that is what is planned:
+        // a probe tells what is there, so there is no need to forget it before.
+        if firsts.is_empty() && ordering.first_key == Some(Key::Op(Task::LrmDelete, 0)) {
+            firsts = self.all_of_key(rsc, Key::Op(Task::Delete, 0), None);
+        }
         if firsts.is_empty()
             && ordering.then_rsc != Some(rsc)
             && let Some(Key::Op(task, interval)) = ordering.first_key

@@ -14,7 +14,7 @@ pub fn show(facts: &Facts<'_>, rsc: RscIx, data: &BundleData, show: &Show) -> Op
     }
     let it = &facts.rscs[rsc];
     let everything = show.resources.has(&it.id);
-    let set = if data.replicas.len() > 1 { " set" } else { "" };
+    let set = if data.replicas_max > 1 { " set" } else { "" };
     let unique = if it.is(Flags::UNIQUE) { " (unique)" } else { "" };
     let management = management(facts, rsc).map(|word| format!(" ({word})")).unwrap_or_default();
     let mut list = List::titled(format!(

@@ -221,6 +221,11 @@ fn dated_meta(document: &mut Document, maker: &mut Maker) {
     ][maker.random.below(if kind == "primitive" { 5 } else { 4 })];
     let block = add_block(document, rsc, pair.0, &id, &[(pair.1, pair.2)]);
     document.set_attr(block, "score", maker.random.pick(&["10", "-1", "INFINITY"]));
+    dated(document, block, &id, maker);
+}
+
+/// Lets a block count for some time only.
+fn dated(document: &mut Document, block: NodeIx, id: &str, maker: &mut Maker) {
     let first = document.element(block).children().next().map(Element::ix);
     let Some(first) = first else { return };
     let rule = document.insert_before(first, "rule");
@@ -242,7 +247,10 @@ fn operations_with_details(document: &mut Document, maker: &mut Maker) {
                 add_block(document, op, "instance_attributes", &id, &[("OCF_CHECK_LEVEL", "10")]);
             }
             4 => {
-                add_block(document, op, "meta_attributes", &id, &[("timeout", "33s")]);
+                let block = add_block(document, op, "meta_attributes", &id, &[("timeout", "33s")]);
+                if maker.random.chance(50) {
+                    dated(document, block, &id, maker);
+                }
             }
             _ => document.set_attr(op, "timeout", "1h"),
         }

@@ -152,8 +152,11 @@ fn all_lines(text: &str, only_planned: bool) -> (Vec<String>, Vec<String>) {
         Some(_) | None => text,
     };
     let about_scores = |line: &String| line.contains(" score on ") || line.contains(" score (");
+    // Said where the status is read in some cases and where the plan is made in others; ours says it with the plan.
+    let about_unfencing =
+        |line: &&str| line.contains(" for unfencing ") || line.starts_with("notice: Unfencing ");
     let (mut scores, rest): (Vec<String>, Vec<String>) =
-        planned.lines().map(str::to_owned).partition(about_scores);
+        planned.lines().filter(|line| !about_unfencing(line)).map(str::to_owned).partition(about_scores);
     scores.sort();
     (rest, scores)
 }
