@@ -351,7 +351,7 @@ impl Ring {
         let beat = token.over(5);
         let given = self.config.links.iter().filter_map(|l| l.ping_interval).min();
         let several = self.config.links.len() > 1;
-        let most = if several { beat.min(Span::millis(50)) } else { beat };
+        let most = if several { beat.min(Span::millis(40)) } else { beat };
         given.map_or(most, |g| g.min(most)).max(Span::millis(10))
     }
 
