@@ -19,6 +19,10 @@ const BEFORE_TOKEN: usize = 2;
 /// A rotation with little to do takes at least this long: the token rests where there is nothing more to send. Each
 /// hop wakes a process; without rest a hundred hops would carry the messages of one.
 const REST: Span = Span::micros(200);
+/// A token that had its parking place here stays so long after the first message: nobody else had anything to say for
+/// two rotations, and who has now asks for it here. Rotations would take the processors from the programs that the
+/// message has just woken up.
+const STAY: Span = Span::millis(2);
 /// So many frames are much: the token does not rest.
 const MUCH: usize = 16;
 
@@ -44,9 +48,18 @@ pub(super) struct TokenCare {
 
 #[derive(Clone, Copy, Debug)]
 struct Rest {
+    /// Something is to be done then: the token moves on, or what waits is sent.
     until: Instant,
-    /// Something was sent already; more waits so that it travels together.
-    used: bool,
+    /// The token moves on then.
+    over: Instant,
+    /// Something was sent shortly before; until then more waits so that it travels together.
+    calm: Instant,
+}
+
+impl Rest {
+    fn is_over(self, now: Instant) -> bool {
+        self.over <= now
+    }
 }
 
 #[derive(Debug)]
@@ -189,7 +202,7 @@ impl Ring {
         if self.order.stuck() >= self.config.timing.fail_recv_const && self.deaf() {
             return;
         }
-        let rest = self.rest_after(&visit, &token);
+        let rest = self.rest_after(&visit, &token, from == self.me);
         let first = rest.is_some() || visit.fresh.len() + visit.again.len() <= BEFORE_TOKEN;
         if first {
             self.send_visit(&visit, false);
@@ -203,8 +216,8 @@ impl Ring {
         } else if visit.slow {
             let next = self.order.next();
             self.slow_down(next, token);
-        } else if let Some(until) = rest {
-            self.turn.rest = Some(Rest { until, used: !visit.fresh.is_empty() });
+        } else if rest.is_some() {
+            self.turn.rest = rest;
             self.turn.park(token);
         } else {
             let next = self.order.next();
@@ -216,14 +229,22 @@ impl Ring {
         self.deliver();
     }
 
-    /// Until when the token rests here after this visit; `None` when somebody may wait for it.
-    fn rest_after(&self, visit: &Visit, token: &Token) -> Option<Instant> {
+    /// How long the token rests here after this visit; `None` when somebody may wait for it.
+    fn rest_after(&self, visit: &Visit, token: &Token, parked: bool) -> Option<Rest> {
+        let now = self.now.mono;
         let nothing_waits = self.packer.is_empty()
             && visit.again.is_empty()
             && visit.fresh.len() < MUCH
             && token.requests.is_empty()
             && !self.order.is_hurried();
-        self.turn.passed_at.map(|at| at + REST).filter(|until| nothing_waits && *until > self.now.mono)
+        let calm = self.turn.passed_at? + REST;
+        // Who leaves waits for the rotations that prove its messages.
+        let over = if parked && self.leaving.is_none() { now + STAY } else { calm };
+        (nothing_waits && over > now).then_some(Rest {
+            until: over,
+            over,
+            calm: if visit.fresh.is_empty() { now } else { calm },
+        })
     }
 
     /// Sends what came up while the token rests here, and passes it on when its time is over or there is much.
@@ -245,8 +266,10 @@ impl Ring {
             self.pass(next, token);
         } else {
             self.turn.park(token);
+            let now = self.now.mono;
             if let Some(rest) = &mut self.turn.rest {
-                rest.used = true;
+                rest.until = rest.over;
+                rest.calm = (now + REST).min(rest.over);
             }
         }
         self.deliver();
@@ -311,8 +334,10 @@ impl Ring {
         }
         if let Some(rest) = self.turn.rest {
             let room = self.frame_room();
-            if !rest.used || self.packer.frames(room) as usize >= MUCH {
+            if rest.calm <= self.now.mono || self.packer.frames(room) as usize >= MUCH {
                 self.go_on(false);
+            } else if let Some(rest) = &mut self.turn.rest {
+                rest.until = rest.until.min(rest.calm);
             }
             return;
         }
@@ -395,8 +420,10 @@ impl Ring {
                 self.pass(to, token);
             }
         }
-        if self.turn.rest.is_some_and(|rest| rest.until <= now) {
-            self.go_on(true);
+        if let Some(rest) = self.turn.rest
+            && rest.until <= now
+        {
+            self.go_on(rest.is_over(now));
         }
         if let Some(sent) = &mut self.turn.sent
             && sent.again_at <= now
