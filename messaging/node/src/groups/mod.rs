@@ -11,8 +11,8 @@ mod tests;
 pub mod wire;
 
 pub use client::{ClientError, GroupClient, GroupEvent};
-pub(crate) use server::Server;
 pub use server::ServerSettings;
+pub(crate) use server::{FIRST_NUMBER, Server};
 pub use table::{Member, Reason};
 
 /// Longest name of a group, in bytes.

@@ -29,7 +29,9 @@ const LOW: usize = 256 << 10;
 const LIMIT: usize = 24 << 20;
 const PATIENCE: Span = Span::secs(5);
 
-const LISTENER: u64 = 0;
+/// Numbers of the programs' sockets begin here; the set is shared with the one who waits, whose numbers are below.
+pub const FIRST_NUMBER: u64 = 1 << 32;
+const LISTENER: u64 = FIRST_NUMBER;
 
 /// Where programs come in, and who may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,9 +139,13 @@ impl Server {
         })
     }
 
-    /// Becomes readable when [`Self::ready`] has something to do.
-    pub fn fd(&self) -> &OwnedFd {
-        &self.epoll
+    /// The set of programs that may be read, for one who waits for other things as well. What it yields from
+    /// [`FIRST_NUMBER`] on is for [`Self::came`].
+    ///
+    /// # Errors
+    /// When there is no file descriptor left.
+    pub fn set(&self) -> io::Result<OwnedFd> {
+        self.epoll.try_clone()
     }
 
     /// Becomes readable when [`Self::write_ready`] has something to do.
@@ -184,20 +190,22 @@ impl Server {
         self.queue(Guarantee::Agreed, bytes);
     }
 
-    /// Takes what programs sent, and new programs.
-    pub fn ready(&mut self) -> io::Result<()> {
-        for (id, flags) in poll_set(&self.epoll)? {
-            if id == LISTENER {
-                self.accept();
-                continue;
-            }
-            if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR)
-                && !self.full()
-            {
-                self.read(id);
-            }
+    /// Takes what a program sent, or new programs.
+    pub fn came(&mut self, id: u64, flags: epoll::EventFlags) {
+        if id == LISTENER {
+            self.accept();
+        } else if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR)
+            && !self.full()
+        {
+            self.read(id);
+            self.bury();
         }
-        self.bury();
+    }
+
+    /// As [`Self::came`], for all that is there now.
+    #[cfg(test)]
+    pub fn ready(&mut self) -> io::Result<()> {
+        poll_set(&self.epoll)?.into_iter().for_each(|(id, flags)| self.came(id, flags));
         Ok(())
     }
 

@@ -2,12 +2,13 @@
 
 use socket2::SockAddr;
 use std::io;
-use std::mem::{size_of, zeroed};
+use std::mem::{MaybeUninit, size_of, zeroed};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// Datagram trains taken in one call.
-pub const RECEIVE: usize = 16;
+/// Most datagram trains taken in one call, and how many are asked for while few come.
+const RECEIVE: usize = 16;
+const FEW: usize = 3;
 /// Bytes of one train; the kernel joins at most 64 KiB.
 const TRAIN: usize = 65_536;
 /// Most messages handed over in one call.
@@ -24,6 +25,8 @@ pub struct ReceiveBatch {
     control: Vec<Aligned>,
     names: Vec<libc::sockaddr_storage>,
     arrived: Vec<(usize, u16)>,
+    /// Trains to ask for next time: what is prepared for the kernel in vain costs more than a second call.
+    wanted: usize,
 }
 
 #[repr(C, align(8))]
@@ -47,37 +50,40 @@ impl Default for ReceiveBatch {
             control: vec![Aligned([0; CONTROL]); RECEIVE],
             names: vec![name; RECEIVE],
             arrived: Vec::with_capacity(RECEIVE),
+            wanted: FEW,
         }
     }
 }
 
 impl ReceiveBatch {
-    /// Takes what is there without waiting. `Ok(0)` when nothing is.
-    pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+    /// Takes what is there without waiting; whether more may wait.
+    pub fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<bool> {
         self.arrived.clear();
-        // SAFETY: zeroed headers are valid; every pointer set below is to memory of `self` that outlives the call.
-        let mut vectors: [libc::iovec; RECEIVE] = unsafe { zeroed() };
-        // SAFETY: as above.
-        let mut headers: [libc::mmsghdr; RECEIVE] = unsafe { zeroed() };
+        let wanted = self.wanted;
+        let mut vectors = [const { MaybeUninit::<libc::iovec>::uninit() }; RECEIVE];
+        let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; RECEIVE];
         let base = self.memory.as_mut_ptr();
-        for i in 0..RECEIVE {
-            // SAFETY: `memory` holds RECEIVE trains.
-            vectors[i].iov_base = unsafe { base.add(i * TRAIN) }.cast();
-            vectors[i].iov_len = TRAIN;
-            let header = &mut headers[i].msg_hdr;
+        for i in 0..wanted {
+            let vector = vectors[i].write(libc::iovec {
+                // SAFETY: `memory` holds RECEIVE trains, and no more are wanted.
+                iov_base: unsafe { base.add(i * TRAIN) }.cast(),
+                iov_len: TRAIN,
+            });
+            // SAFETY: a zeroed header is valid; every pointer set below is to memory that outlives the call.
+            let header = &mut headers[i].write(unsafe { zeroed() }).msg_hdr;
             header.msg_name = (&raw mut self.names[i]).cast();
             header.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-            header.msg_iov = &raw mut vectors[i];
+            header.msg_iov = vector;
             header.msg_iovlen = 1;
             header.msg_control = self.control[i].0.as_mut_ptr().cast();
             header.msg_controllen = CONTROL;
         }
-        // SAFETY: the headers describe live, distinct buffers; the kernel writes within their lengths.
+        // SAFETY: the first `wanted` headers describe live, distinct buffers; the kernel writes within their lengths.
         let count = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
-                headers.as_mut_ptr(),
-                RECEIVE as libc::c_uint,
+                headers.as_mut_ptr().cast(),
+                wanted as libc::c_uint,
                 libc::MSG_DONTWAIT,
                 std::ptr::null_mut(),
             )
@@ -85,18 +91,22 @@ impl ReceiveBatch {
         if count < 0 {
             let error = io::Error::last_os_error();
             return match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(0),
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(false),
                 _ => Err(error),
             };
         }
-        for header in &headers[..count as usize] {
+        let count = (count as usize).min(wanted);
+        for header in &headers[..count] {
+            // SAFETY: all headers up to `wanted` were written above.
+            let header = unsafe { header.assume_init_ref() };
             // SAFETY: the kernel filled this header; its control data lies in `self.control`.
             let segment = unsafe { train_segment(&header.msg_hdr) };
             let length = (header.msg_len as usize).min(TRAIN);
             let segment = segment.filter(|s| *s > 0).unwrap_or(u16::try_from(length).unwrap_or(u16::MAX));
             self.arrived.push((length, segment));
         }
-        Ok(self.arrived.len())
+        self.wanted = if count == wanted { RECEIVE } else { (count + 1).max(FEW) };
+        Ok(count == wanted)
     }
 
     /// What the last [`Self::receive`] took, in order.
@@ -245,21 +255,24 @@ impl SendBatch {
 
     fn call(&mut self, socket: BorrowedFd<'_>, pieces: &[Piece<'_>]) -> io::Result<usize> {
         self.calls += 1;
-        // SAFETY: zeroed headers are valid; every pointer set below is to memory that outlives the call.
-        let mut vectors: [libc::iovec; SEND] = unsafe { zeroed() };
-        // SAFETY: as above.
-        let mut headers: [libc::mmsghdr; SEND] = unsafe { zeroed() };
-        let mut control = [Aligned([0; CONTROL]); SEND];
+        let pieces = &pieces[..pieces.len().min(SEND)];
+        // Only what is used is written: most calls have two pieces, and these arrays fill two hundred cache lines.
+        let mut vectors = [const { MaybeUninit::<libc::iovec>::uninit() }; SEND];
+        let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; SEND];
+        let mut control = [const { MaybeUninit::<Aligned>::uninit() }; SEND];
         for (i, piece) in pieces.iter().enumerate() {
-            vectors[i].iov_base = piece.bytes.as_ptr().cast_mut().cast();
-            vectors[i].iov_len = piece.bytes.len();
-            let header = &mut headers[i].msg_hdr;
+            let vector = vectors[i].write(libc::iovec {
+                iov_base: piece.bytes.as_ptr().cast_mut().cast(),
+                iov_len: piece.bytes.len(),
+            });
+            // SAFETY: a zeroed header is valid; every pointer set below is to memory that outlives the call.
+            let header = &mut headers[i].write(unsafe { zeroed() }).msg_hdr;
             header.msg_name = piece.to.as_ptr().cast_mut().cast();
             header.msg_namelen = piece.to.len();
-            header.msg_iov = &raw mut vectors[i];
+            header.msg_iov = vector;
             header.msg_iovlen = 1;
             if piece.bytes.len() > usize::from(piece.segment) {
-                header.msg_control = control[i].0.as_mut_ptr().cast();
+                header.msg_control = control[i].write(Aligned([0; CONTROL])).0.as_mut_ptr().cast();
                 // SAFETY: computes a length that is far below CONTROL.
                 header.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<u16>() as u32) } as usize;
                 // SAFETY: the control buffer is aligned and large enough for one header and its data.
@@ -272,11 +285,11 @@ impl SendBatch {
                 }
             }
         }
-        // SAFETY: the headers describe live buffers that the kernel only reads.
+        // SAFETY: the first headers, one a piece, describe live buffers that the kernel only reads.
         let count = unsafe {
             libc::sendmmsg(
                 socket.as_raw_fd(),
-                headers.as_mut_ptr(),
+                headers.as_mut_ptr().cast(),
                 pieces.len() as libc::c_uint,
                 libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
             )

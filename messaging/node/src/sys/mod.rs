@@ -10,7 +10,7 @@ mod schedule;
 
 pub use announce::announce;
 pub use batch::{
-    Outgoing, RECEIVE, ReceiveBatch, SendBatch, force_buffers, read_refusals, set_error_queue, set_probing,
+    Outgoing, ReceiveBatch, SendBatch, force_buffers, read_refusals, set_error_queue, set_probing,
     set_receive_offload,
 };
 pub use interfaces::{interface_addresses, route_changes};

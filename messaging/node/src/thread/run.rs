@@ -3,6 +3,7 @@
 //! Decides nothing about the ring. It must never block on anything but its one wait.
 
 mod links;
+mod sets;
 
 use super::channel::{Command, Commands, EVENT_BYTES, Event, EventSender};
 use super::record;
@@ -22,6 +23,7 @@ use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, clock_gettime, timerfd_create,
     timerfd_settime,
 };
+use sets::{PROGRAMS, Sets};
 use socket2::Socket;
 use std::collections::VecDeque;
 use std::io;
@@ -31,17 +33,23 @@ use std::sync::{Arc, mpsc};
 const COMMANDS: u64 = 0;
 const TIMER: u64 = 1;
 const ROUTES: u64 = 2;
-const GROUPS: u64 = 3;
-const GROUPS_WRITE: u64 = 4;
-const WITNESS: u64 = 5;
+const GROUPS_WRITE: u64 = 3;
+const WITNESS: u64 = 4;
 const LINKS: u64 = 16;
 /// Batches taken from one socket before the others have their turn.
 const ROUNDS: usize = 8;
 /// Bytes of programs' messages that may wait inside the ring.
 const GROUPS_IN_RING: usize = 512 << 10;
-/// Programs are looked at again no sooner than this after the last time: between two looks they fill a batch, where a
-/// look at every message would let them write one message a turn.
+/// Programs in a hurry are looked at again no sooner than this after the last time: between two looks they fill a
+/// batch, where a look at every message would let them write one message a turn.
 const PACE: Span = Span::micros(200);
+/// Who has something again after this time is in no hurry, and waits for nothing.
+const HURRY: Span = Span::millis(1);
+/// For so long after the last message the thread wakes up this often. A processor that sleeps for a moment wakes up in
+/// a fraction of the time that one takes which sleeps for long: it keeps its caches, and the kernel chooses a lighter
+/// sleep when the next timer is near. A ring at rest is left asleep.
+const WARM: Span = Span::millis(100);
+const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
 /// Above so many times [`EVENT_BYTES`] memory is at risk and the node goes, with or without goodbye.
 const HARD_LIMIT: usize = 4;
 
@@ -71,7 +79,7 @@ pub(super) struct Driver {
     commands: Arc<Commands>,
     events: EventSender,
     writer: mpsc::Sender<record::Order>,
-    epoll: OwnedFd,
+    sets: Sets,
     timer: OwnedFd,
     routes: Option<OwnedFd>,
     armed: Option<Instant>,
@@ -82,10 +90,14 @@ pub(super) struct Driver {
     /// Messages that the ring had no room for yet.
     backlog: VecDeque<(Guarantee, Vec<u8>)>,
     groups: Option<Server>,
-    /// The programs' socket is among those waited for.
+    /// Programs are waited for as well.
     groups_watched: bool,
     /// When programs were looked at last.
     groups_looked: Instant,
+    /// They had something again soon after the look before.
+    groups_hurry: bool,
+    /// Messages may follow until then.
+    warm_until: Instant,
     /// Room in an empty ring.
     whole_room: usize,
     leaving: bool,
@@ -105,21 +117,20 @@ fn clock() -> Now {
 impl Driver {
     pub fn new(parts: Parts) -> io::Result<Driver> {
         let Parts { settings, sockets, persisted, seed, commands, events, writer, groups } = parts;
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let sets = Sets::new(groups.as_ref().map(Server::set).transpose()?)?;
         let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
-        watch(&epoll, commands.wake.as_fd(), COMMANDS)?;
-        watch(&epoll, timer.as_fd(), TIMER)?;
+        sets.watch(&commands.wake, COMMANDS)?;
+        sets.watch(&timer, TIMER)?;
         // Without it, link changes are found by probing alone.
         let routes = sys::route_changes().ok();
         if let Some(routes) = &routes {
-            watch(&epoll, routes.as_fd(), ROUTES)?;
+            sets.watch(routes, ROUTES)?;
         }
         if let Some(groups) = &groups {
-            watch(&epoll, groups.fd(), GROUPS)?;
-            watch(&epoll, groups.write_fd(), GROUPS_WRITE)?;
+            sets.watch(groups.write_fd(), GROUPS_WRITE)?;
         }
         for socket in &sockets {
-            watch_link(&epoll, socket)?;
+            watch_link(&sets, socket)?;
         }
         let (identity, key) = (settings.identity.clone(), settings.key.clone());
         let ring =
@@ -137,7 +148,7 @@ impl Driver {
             commands,
             events,
             writer,
-            epoll,
+            sets,
             timer,
             routes,
             armed: None,
@@ -149,6 +160,8 @@ impl Driver {
             groups_watched: groups.is_some(),
             groups,
             groups_looked: Instant::default(),
+            groups_hurry: false,
+            warm_until: Instant::default(),
             whole_room: ring.room(),
             ring,
             leaving: false,
@@ -177,7 +190,7 @@ impl Driver {
                 let (identity, key) = (&self.identity, &self.key);
                 let witness = Witness::start(settings, identity, key, cluster, seed, now, &self.commands)?;
                 for socket in witness.sockets.iter().flatten() {
-                    watch(&self.epoll, socket, WITNESS)?;
+                    self.sets.watch(socket, WITNESS)?;
                 }
                 self.witness = Some(witness);
             }
@@ -249,16 +262,12 @@ impl Driver {
     }
 
     fn turn(&mut self) -> io::Result<()> {
-        let mut ready: Vec<epoll::Event> = Vec::with_capacity(32);
+        let mut ready: Vec<epoll::Event> = Vec::with_capacity(64);
         self.advance(clock());
         while !self.finished {
             let wait = self.arm()?;
-            ready.clear();
-            let spare = rustix::buffer::spare_capacity(&mut ready);
-            match epoll::wait(&self.epoll, spare, wait.as_ref()) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+            self.sets.wait(self.groups_watched, &mut ready, wait.as_ref())?;
+            let mut looked = false;
             for event in &ready {
                 let data = event.data.u64();
                 match data {
@@ -269,14 +278,16 @@ impl Driver {
                         self.armed = None;
                     }
                     ROUTES => self.routes_changed(),
-                    GROUPS => {
-                        self.groups_looked = clock().mono;
-                        self.look_at_programs(Server::ready);
-                    }
-                    GROUPS_WRITE => self.look_at_programs(Server::write_ready),
+                    GROUPS_WRITE => self.write_to_programs(),
                     WITNESS => {
                         if let Some(witness) = &mut self.witness {
                             witness.receive(clock());
+                        }
+                    }
+                    program if program >= PROGRAMS => {
+                        looked = true;
+                        if let Some(groups) = &mut self.groups {
+                            groups.came(program, event.flags);
                         }
                     }
                     _ => self.link_ready(data - LINKS, event.flags),
@@ -285,29 +296,27 @@ impl Driver {
             self.take_commands();
             let now = clock();
             self.advance(now);
-            self.watch_programs(now)?;
+            self.watch_programs(now, looked);
         }
         Ok(())
     }
 
-    fn look_at_programs(&mut self, look: fn(&mut Server) -> io::Result<()>) {
+    fn write_to_programs(&mut self) {
         let Some(groups) = &mut self.groups else { return };
-        if let Err(error) = look(groups) {
+        if let Err(error) = groups.write_ready() {
             self.groups = None;
             self.events.send(Event::Warning(format!("process groups are closed: {error}")));
         }
     }
 
     /// Waits for programs only when they may go on: the ring has room, nobody is behind, and a batch had its time.
-    fn watch_programs(&mut self, now: Now) -> io::Result<()> {
-        let Some(groups) = &self.groups else { return Ok(()) };
-        let wanted = !groups.full() && now.mono.since(self.groups_looked) >= PACE;
-        if wanted != self.groups_watched {
-            let flags = if wanted { epoll::EventFlags::IN } else { epoll::EventFlags::empty() };
-            epoll::modify(&self.epoll, groups.fd(), epoll::EventData::new_u64(GROUPS), flags)?;
-            self.groups_watched = wanted;
+    fn watch_programs(&mut self, now: Now, looked: bool) {
+        if looked {
+            self.groups_hurry = now.mono.since(self.groups_looked) < HURRY;
+            self.groups_looked = now.mono;
         }
-        Ok(())
+        let rested = !self.groups_hurry || now.mono.since(self.groups_looked) >= PACE;
+        self.groups_watched = rested && self.groups.as_ref().is_some_and(|groups| !groups.full());
     }
 
     /// Makes sure that the timer fires at the ring's deadline or before; a time-out of zero when it has passed.
@@ -319,8 +328,10 @@ impl Driver {
             let again = self.groups_looked + PACE;
             deadline = Some(deadline.map_or(again, |deadline| deadline.min(again)));
         }
-        let Some(deadline) = deadline else { return Ok(None) };
-        if deadline <= clock().mono {
+        let now = clock().mono;
+        let tick = (now < self.warm_until).then_some(TICK);
+        let Some(deadline) = deadline else { return Ok(tick) };
+        if deadline <= now {
             return Ok(Some(Timespec { tv_sec: 0, tv_nsec: 0 }));
         }
         // A timer that fires too early costs one turn, setting it anew at every turn costs a call each.
@@ -337,7 +348,7 @@ impl Driver {
             )?;
             self.armed = Some(deadline);
         }
-        Ok(None)
+        Ok(tick)
     }
 
     /// Timer and waiting messages, then everything the ring wants done.
@@ -406,6 +417,7 @@ impl Driver {
                     self.events.send(Event::Left(reason));
                 }
                 Output::Deliver(mut message) => {
+                    self.warm_until = now.mono + WARM;
                     let end = message.payload.len().saturating_sub(1);
                     let recipient = message.payload.last().copied();
                     match (recipient, message.payload.slice(0, end)) {
@@ -502,10 +514,7 @@ impl Driver {
                 _ => &self.sockets[index].socket,
             };
             // An error here belongs to a datagram sent before; the error queue tells which.
-            let Ok(count) = self.receive.receive(socket.as_fd()) else { break };
-            if count == 0 {
-                break;
-            }
+            let Ok(more) = self.receive.receive(socket.as_fd()) else { break };
             let now = clock();
             for train in self.receive.arrived() {
                 for bytes in train.bytes.chunks_mut(train.segment) {
@@ -513,7 +522,7 @@ impl Driver {
                 }
             }
             self.drain_outputs(now);
-            if count < sys::RECEIVE || self.finished {
+            if !more || self.finished {
                 break;
             }
         }
@@ -585,27 +594,26 @@ impl Driver {
         let mut kept = Vec::new();
         for mut socket in std::mem::take(&mut self.sockets) {
             let Some(binding) = wanted.iter().find(|binding| binding.bind == socket.binding.bind) else {
-                // Closing a socket takes it out of the set as well; this only says so early.
-                let _ = epoll::delete(&self.epoll, &socket.socket);
+                self.sets.forget(&socket.socket);
                 continue;
             };
             if *binding != socket.binding {
-                let _ = epoll::delete(&self.epoll, &socket.socket);
+                self.sets.forget(&socket.socket);
                 if let Some(group) = &socket.group {
-                    let _ = epoll::delete(&self.epoll, group);
+                    self.sets.forget(group);
                 }
                 let changed = socket.change(binding);
-                if let Err(error) = changed.and_then(|()| watch_link(&self.epoll, &socket)) {
+                if let Err(error) = changed.and_then(|()| watch_link(&self.sets, &socket)) {
                     let number = binding.number;
                     self.events.send(Event::Warning(format!("link {number} cannot be changed: {error}")));
-                    let _ = watch_link(&self.epoll, &socket);
+                    let _ = watch_link(&self.sets, &socket);
                 }
             }
             kept.push(socket);
         }
         self.sockets = kept;
         for socket in new {
-            if let Err(error) = watch_link(&self.epoll, &socket) {
+            if let Err(error) = watch_link(&self.sets, &socket) {
                 self.events
                     .send(Event::Warning(format!("link {} cannot be used: {error}", socket.binding.number)));
                 continue;
@@ -642,15 +650,11 @@ impl Driver {
     }
 }
 
-fn watch(epoll: &OwnedFd, fd: impl AsFd, data: u64) -> io::Result<()> {
-    Ok(epoll::add(epoll, fd, epoll::EventData::new_u64(data), epoll::EventFlags::IN)?)
-}
-
-fn watch_link(epoll: &OwnedFd, socket: &LinkSocket) -> io::Result<()> {
+fn watch_link(sets: &Sets, socket: &LinkSocket) -> io::Result<()> {
     let base = LINKS + u64::from(socket.binding.number) * 2;
-    watch(epoll, &socket.socket, base)?;
+    sets.watch(&socket.socket, base)?;
     if let Some(group) = &socket.group {
-        watch(epoll, group, base + 1)?;
+        sets.watch(group, base + 1)?;
     }
     Ok(())
 }

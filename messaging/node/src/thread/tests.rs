@@ -50,10 +50,14 @@ fn round_trip(trains: &[(Vec<u8>, usize)]) -> Vec<Vec<u8>> {
     let mut receive = ReceiveBatch::default();
     let mut datagrams = Vec::new();
     // On the loopback device a datagram is there when the send returns.
-    while receive.receive(to.socket.as_fd()).unwrap() > 0 {
+    loop {
+        let more = receive.receive(to.socket.as_fd()).unwrap();
         for train in receive.arrived() {
             assert_eq!(train.from, from.local_address().unwrap());
             datagrams.extend(train.bytes.chunks(train.segment).map(<[u8]>::to_vec));
+        }
+        if !more {
+            break;
         }
     }
     datagrams
