@@ -1,7 +1,7 @@
 //! The typed model of a cluster: configuration and status as values, and the small sciences they need.
 //!
 //! Knows: scores, durations, dates, rules, attribute sets, resources, constraints, fencing levels, operation
-//! histories, option tables, parameter digests, and how all of these are written in XML (only in [`read`] and in
+//! histories, option tables, parameter digests, ids, and how all of these are written in XML (only in [`read`] and in
 //! the `to_xml`/`from_xml` pairs of [`status`]).
 //! Does not know: versions of documents, who may change what (`cib/store`), or what should run where
 //! (`crmd/scheduler`).
@@ -11,6 +11,7 @@ pub mod boolean;
 pub mod config;
 pub mod digest;
 pub mod duration;
+pub mod id;
 pub mod iso8601;
 pub mod options;
 pub mod problem;

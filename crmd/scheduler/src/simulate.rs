@@ -9,6 +9,7 @@ use crate::graph::run::{End, Outcome, run_to_end};
 use crate::graph::xml::FEATURE_SET;
 use crate::graph::{Action, ActionKind, TransitionGraph};
 use holdfast_model::attributes::{AttributeSet, NameValue};
+use holdfast_model::id::sanitize_id;
 use holdfast_model::status::{NodeState, OperationRecord, ResourceHistory, Status};
 use holdfast_model::{Text, digest};
 use places::{Place, Places};
@@ -214,20 +215,21 @@ impl Simulation<'_> {
                 Outcome::Done
             }
             ActionKind::Fence => {
-                self.fence(&node.unwrap_or_default(), action.meta("stonith_action").unwrap_or(""));
+                let id = action.node.as_ref().map(|node| node.id.as_str());
+                self.fence(&node.unwrap_or_default(), id, action.meta("stonith_action").unwrap_or(""));
                 Outcome::Done
             }
             ActionKind::Resource => self.run_agent(action, &node.unwrap_or_default()),
         }
     }
 
-    fn fence(&mut self, target: &str, how: &str) {
+    fn fence(&mut self, target: &str, id: Option<&str>, how: &str) {
         self.steps.push(Step::Fencing { target: target.to_owned(), action: how.to_owned() });
         if how.eq_ignore_ascii_case("on") {
             return;
         }
         self.places.forget();
-        let state = node_state(self.status, target, None);
+        let state = node_state(self.status, target, id);
         set_node_state(state, false);
         clear_node(state);
     }
@@ -455,13 +457,13 @@ fn set_transient(state: &mut NodeState, name: &str, value: &str) -> Step {
         state.transient.sets.push(AttributeSet { id: id.clone(), ..AttributeSet::default() });
     }
     let set = &mut state.transient.sets[0];
-    match set.pairs.iter_mut().find(|pair| pair.name == name) {
+    // One that was set elsewhere, under another id, stays and is the one that counts.
+    let own = sanitize_id(&format!("{}-{name}", set.id));
+    match set.pairs.iter_mut().find(|pair| pair.id == own) {
         Some(pair) => value.clone_into(&mut pair.value),
-        None => set.pairs.push(NameValue {
-            id: format!("{}-{name}", set.id),
-            name: name.to_owned(),
-            value: value.to_owned(),
-        }),
+        None => {
+            set.pairs.push(NameValue { id: own, name: name.to_owned(), value: value.to_owned() });
+        }
     }
     Step::Attribute { name: name.to_owned(), value: value.to_owned(), node: id }
 }

@@ -59,8 +59,8 @@ pub(super) fn check(document: &Document, report: &mut Report) {
                 && !known(id)
             {
                 let problem = format!("{attribute}={id:?} names no {what}");
-                // Nodes are named by their names, which are no ids.
-                if what == "node" || ids.contains(id) {
+                // Nodes are named by their names, which are no ids; tags may name what is gone.
+                if what == "node" || element.name() == "obj_ref" || ids.contains(id) {
                     report.warning(element, problem);
                 } else {
                     report.invalid(element, problem);

@@ -92,7 +92,7 @@ impl Assigner<'_> {
     }
 
     pub(super) fn failed(&self, rsc: RscIx) -> bool {
-        self.is(rsc, Flags::FAILED)
+        self.work[rsc].failed
     }
 
     pub(super) fn managed(&self, rsc: RscIx) -> bool {

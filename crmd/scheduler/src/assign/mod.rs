@@ -82,6 +82,8 @@ pub struct Decision {
     pub managed: bool,
     /// Not to be touched.
     pub blocked: bool,
+    /// Considered failed, by its history or because the guest node that it launches is to be fenced.
+    pub failed: bool,
     /// Probed only on nodes marked so.
     pub exclusive_probes: bool,
     /// Instances or members in the order they ended up in.
@@ -320,6 +322,7 @@ impl Decision {
             promotion: Score::ZERO,
             managed: rsc.is(Flags::MANAGED),
             blocked: rsc.is(Flags::BLOCKED),
+            failed: rsc.is(Flags::FAILED),
             exclusive_probes: rsc.is(Flags::EXCLUSIVE_PROBES),
             children: rsc.children.clone(),
             placement_failed: false,

@@ -6,7 +6,7 @@ use holdfast_model::{Role, Score};
 use super::{Assigner, Why};
 use crate::constraints::colocation::constraint_role;
 use crate::constraints::sets::{Named, Names};
-use crate::facts::{NodeIx, RscIx};
+use crate::facts::{Flags, NodeIx, RscIx};
 
 /// What happens to resources that run without their ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,8 +130,18 @@ impl Assigner<'_> {
 
     fn fence_for_ticket(&mut self, position: usize, node: NodeIx) {
         self.ticket_fencing.push((position, node));
-        // A guest is recovered by its launcher instead.
-        if !self.facts.nodes[node].is_guest() {
+        let connection = self.facts.nodes[node].connection;
+        let launcher = connection.and_then(|connection| self.facts.rscs[connection].launcher);
+        if self.facts.nodes[node].is_guest() {
+            // A guest is recovered by its launcher instead.
+            if let Some(launcher) = launcher.filter(|&launcher| self.managed(launcher)) {
+                self.work[launcher].failed = true;
+            }
+        } else if let Some(left) = connection.filter(|&it| self.is(it, Flags::REMOVED_LAUNCHED))
+            && launcher.is_none()
+        {
+            self.work[left].failed = true;
+        } else {
             self.nodes[node].unclean = true;
         }
     }

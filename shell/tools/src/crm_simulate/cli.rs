@@ -147,17 +147,35 @@ pub(crate) struct Args {
     pub all_actions: bool,
 
     /// Connect to the cluster and use its current configuration and status as input
-    #[arg(short = 'L', long, help_heading = "Data Source")]
+    #[arg(short = 'L', long, help_heading = "Data Source", overrides_with_all = ["xml_file", "xml_pipe"])]
     pub live_check: bool,
     /// Retrieve XML from the named file
-    #[arg(short = 'x', long, value_name = "FILE", help_heading = "Data Source")]
+    #[arg(short = 'x', long, value_name = "FILE", help_heading = "Data Source", overrides_with_all = ["live_check", "xml_pipe"])]
     pub xml_file: Option<String>,
-    /// Retrieve XML from stdin
-    #[arg(short = 'p', long, help_heading = "Data Source")]
+    /// Retrieve XML from stdin (the default)
+    #[arg(short = 'p', long, help_heading = "Data Source", overrides_with_all = ["live_check", "xml_file"])]
     pub xml_pipe: bool,
 }
 
+/// Where the input comes from; of several, the one named last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source<'a> {
+    /// The cluster, or the file or shadow copy that stands for it.
+    Cluster,
+    File(&'a str),
+    Standard,
+}
+
 impl Args {
+    /// Where the input comes from.
+    pub(crate) fn source(&self) -> Source<'_> {
+        match self.xml_file.as_deref() {
+            _ if self.live_check => Source::Cluster,
+            Some(path) if path != "-" => Source::File(path),
+            Some(_) | None => Source::Standard,
+        }
+    }
+
     /// Sections of the status that are shown.
     pub(crate) fn sections(&self) -> Vec<Section> {
         let mut sections = vec![Section::Nodes, Section::Resources];

@@ -1,7 +1,7 @@
 //! Where the cluster comes from, and where changed ones go: files, standard input, a living cluster.
 //! Does not know what is done with it.
 
-use super::cli::Args;
+use super::cli::{Args, Source};
 use super::{CANNOT_CREATE, Stop};
 use crate::cib_source::CibSource;
 use holdfast_model::{Cib, Problem};
@@ -24,14 +24,12 @@ pub(crate) struct Input {
     pub problems: Vec<Problem>,
 }
 
-/// Reads what the arguments name; without any, the cluster.
+/// Reads what the arguments name; without any, standard input.
 pub(crate) fn read(args: &Args) -> Result<Input, Stop> {
-    if args.live_check || (args.xml_file.is_none() && !args.xml_pipe) {
-        return settle(live()?, "the cluster");
-    }
-    match args.xml_file.as_deref().filter(|_| !args.xml_pipe) {
-        Some(path) if path != "-" => parse(read_file(path)?, path),
-        _ => {
+    match args.source() {
+        Source::Cluster => settle(live()?, "the cluster"),
+        Source::File(path) => parse(read_file(path)?, path),
+        Source::Standard => {
             let mut bytes = Vec::new();
             std::io::stdin()
                 .lock()

@@ -248,9 +248,12 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
     let mut edits = Edits::default();
     if let Some(document) = document.as_mut().filter(|_| args.injects()) {
         edits.nodes(args, document);
-        let start_failure_is_fatal = facts(&cib, time.now, sanitized).options.start_failure_fatal;
-        let changes = inject::apply(args, document, &mut cib, start_failure_is_fatal, clock())?;
+        let known = inject::Known::new(args, &facts(&cib, time.now, sanitized));
+        let (changes, refused) = inject::apply(args, document, &mut cib, &known, clock())?;
         output.show(&Part::Injections(&changes));
+        for problem in refused {
+            output.error(format!("crm_simulate: {problem}"));
+        }
         note(output);
     }
     if let (Some(path), Some(document)) = (&args.save_input, document.as_mut()) {
@@ -292,6 +295,9 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
                 simulate::execute_named(&plan.graph, &names, &mut cib.status, &failures, clock());
             output.show(&Part::Transition(&steps, end));
             edits.operations(&steps);
+            if let Some(document) = document.as_mut().filter(|_| !args.node_up.is_empty()) {
+                inject::configure_touched(document, &mut cib, &steps);
+            }
             if !matches!(end, End::Complete | End::Stopped) {
                 status = ERROR;
             }

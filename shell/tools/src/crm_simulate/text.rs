@@ -73,7 +73,8 @@ impl Text {
                     self.item(&text);
                 }
             }
-            Part::Injections(_) => {}
+            // Nothing is said, but what comes is set apart from it all the same.
+            Part::Injections(_) => self.spacer = true,
             Part::Scores(plan) => {
                 let capacity = plan
                     .scores
@@ -232,6 +233,5 @@ fn injection(change: &Change) -> String {
         Change::Attribute { name, value, node } => {
             format!("Injecting attribute {name}={value} into /node_state '{node}'")
         }
-        Change::Error(message) => message.clone(),
     }
 }

@@ -128,7 +128,6 @@ impl Xml {
                         ],
                     );
                 }
-                Change::Error(message) => self.errors.push(message.clone()),
             }
         }
     }

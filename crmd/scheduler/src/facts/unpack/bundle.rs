@@ -10,6 +10,7 @@ use holdfast_model::Level;
 use holdfast_model::Score;
 use holdfast_model::boolean::parse_bool;
 use holdfast_model::config::{BundleConfig, ContainerEngine, ProbeMode, ResourceConfig, ResourceKind};
+use holdfast_model::id::sanitize_id;
 
 use super::Unpack;
 use super::remote::{Connection, implied_op, implied_primitive, implied_set};
@@ -62,18 +63,6 @@ fn next_ip(last: &str) -> Option<String> {
     } else {
         Some(format!("{a}.{b}.{c}.{}", d + 1))
     }
-}
-
-/// Makes a text usable as id: what is not allowed becomes a dot.
-fn sanitize_id(id: &str) -> String {
-    let mut sane: String = id
-        .chars()
-        .map(|c| if c.is_alphanumeric() || matches!(c, '_' | '-' | '.') { c } else { '.' })
-        .collect();
-    if sane.starts_with(|c: char| !(c.is_alphabetic() || c == '_')) {
-        sane.replace_range(..sane.chars().next().map_or(0, char::len_utf8), "_");
-    }
-    sane
 }
 
 impl Unpack<'_> {
@@ -483,13 +472,5 @@ mod tests {
         check("192.168.122.254", Some("192.168.123.1"));
         check("192.168.254.1", None);
         check("fe80::1", None);
-    }
-
-    #[test]
-    fn ids() {
-        let check = |id, expected| assert_eq!(sanitize_id(id), expected);
-        check("web-ip-192.168.122.131", "web-ip-192.168.122.131");
-        check("web ip/1", "web.ip.1");
-        check("1web", "_web");
     }
 }
