@@ -32,7 +32,7 @@ mod tests {
         check("web-ip-fe80::1", "web-ip-fe80::1");
         check("web ip/1", "web.ip.1");
         check("1web", "_web");
-        check("w\u{20ac}b", "w...b");
-        check("\u{20ac}", "_..");
+        check("w\u{2192}b", "w...b");
+        check("\u{2192}", "_..");
     }
 }

@@ -6,6 +6,7 @@ use crate::assign::{self, Wanted};
 use crate::facts::Facts;
 use crate::graph::{self, TransitionGraph};
 use crate::{actions, constraints, summary};
+pub use actions::early_notices;
 use holdfast_model::Problem;
 
 /// What one call of [`schedule_facts`] found.

@@ -17,4 +17,5 @@ mod recurring;
 mod remote;
 mod stages;
 
+pub use stages::early_notices;
 pub(crate) use stages::make_plan;

@@ -16,6 +16,8 @@ pub(crate) fn make_plan<'f>(facts: &'f Facts<'f>, assignment: &'f Assignment) ->
     let mut plan = Plan::new(facts);
     plan.take_table(&assignment.allowed_before);
     plan.replay_early();
+    // Who unpacked the facts was told then, see `early_notices`.
+    plan.notices.clear();
     plan.unpack_orderings(assignment);
     plan.drop_locks(assignment);
     plan.internal_orderings();
@@ -35,6 +37,17 @@ pub(crate) fn make_plan<'f>(facts: &'f Facts<'f>, assignment: &'f Assignment) ->
     plan.schedule_fencing_and_shutdowns();
     plan.apply_orderings();
     plan
+}
+
+/// What a person should be told because of actions that come to life while unpacking: fence devices whose parameters
+/// changed since a node was unfenced.
+pub fn early_notices(facts: &Facts<'_>) -> Vec<String> {
+    if !facts.options.unfencing {
+        return Vec::new();
+    }
+    let mut plan = Plan::new(facts);
+    plan.replay_early();
+    plan.notices
 }
 
 impl<'f> Plan<'f> {

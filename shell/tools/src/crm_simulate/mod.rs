@@ -19,7 +19,7 @@ use holdfast_model::iso8601::DateTime;
 use holdfast_scheduler::facts::Facts;
 use holdfast_scheduler::graph::run::End;
 use holdfast_scheduler::graph::{dot, xml as graph_xml};
-use holdfast_scheduler::schedule::{Schedule, Settings, SummaryLine, schedule_facts};
+use holdfast_scheduler::schedule::{Schedule, Settings, SummaryLine, early_notices, schedule_facts};
 use holdfast_scheduler::simulate::{self, Failure, Step};
 use holdfast_view::status::{Head, Picture, Section, Show};
 use holdfast_xml::Document;
@@ -210,6 +210,13 @@ pub(crate) fn facts<'c>(cib: &'c Cib, now: i64, sanitized: bool) -> Facts<'c> {
     facts
 }
 
+/// What unpacking a cluster has to say, beside how it looks.
+fn notices(output: &mut Output, facts: &Facts<'_>) {
+    for notice in early_notices(facts) {
+        output.show(&Part::Info(notice));
+    }
+}
+
 fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
     if let Some(folder) = &args.profile {
         return profile::run(args, Path::new(folder), output);
@@ -243,6 +250,7 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
     note(output);
     if !args.quiet {
         let before = facts(&cib, time.now, sanitized);
+        notices(output, &before);
         output.show(&Part::Cluster("Current cluster status", &before));
     }
     let mut edits = Edits::default();
@@ -255,6 +263,9 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
             output.error(format!("crm_simulate: {problem}"));
         }
         note(output);
+        if !args.quiet {
+            notices(output, &facts(&cib, time.now, sanitized));
+        }
     }
     if let (Some(path), Some(document)) = (&args.save_input, document.as_mut()) {
         input::save(path, document, &cib)?;
@@ -304,6 +315,7 @@ fn simulate(args: &Args, output: &mut Output) -> Result<i32, Stop> {
             if !args.quiet {
                 note(output);
                 let after = facts(&cib, time.now, sanitized);
+                notices(output, &after);
                 output.show(&Part::Cluster("Revised Cluster Status", &after));
             }
         }

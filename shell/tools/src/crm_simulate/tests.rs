@@ -162,6 +162,46 @@ fn what_cannot_be_used_is_named_with_its_line() {
 }
 
 #[test]
+fn nodes_that_nobody_configured() {
+    let scratch = Scratch::new();
+    for arguments in ["-d three", "-f three", "-i db_monitor_10000@three=1"] {
+        assert_eq!(scratch.run(&format!("-x %/cib.xml -R {arguments}")).0, 105, "{arguments}");
+    }
+    let (status, text) = scratch.run("-x %/cib.xml -R -u three -d four -I %/input.xml");
+    assert_eq!(status, 0);
+    assert_eq!(
+        part(&text, "Performing Requested Modifications"),
+        "  * Bringing node three online\n  * Taking node four offline\n\
+         Using the original execution date of: 2026-09-21 14:13:20Z\n"
+    );
+    let input = scratch.read("input.xml");
+    for node in ["three", "four"] {
+        assert!(input.contains(&format!("<node id=\"{node}\" uname=\"{node}\"/>")), "{input}");
+    }
+}
+
+#[test]
+fn operations_that_are_not_understood_change_nothing() {
+    let scratch = Scratch::new();
+    let (_, plain) = scratch.run("-x %/cib.xml -R");
+    let plan = part(&plain, "Transition Summary");
+    for operation in ["nonsense", "db@one=1", "nobody_monitor_0@one=1", "db:1_monitor_10000@one=7"] {
+        let (status, text) = scratch.run(&format!("-x %/cib.xml -R -i {operation}"));
+        assert_eq!(status, 0, "{operation}");
+        assert!(text.contains(&format!("  * Injecting {operation} into the configuration\n")), "{text}");
+        assert_eq!(part(&text, "Transition Summary"), plan, "{operation}");
+    }
+}
+
+#[test]
+fn the_source_named_last_counts() {
+    let scratch = Scratch::new();
+    for arguments in ["-L -x %/cib.xml", "-p -x %/cib.xml", "-x %/missing.xml -x %/cib.xml"] {
+        assert_eq!(scratch.run(&format!("{arguments} -R")).0, 0, "{arguments}");
+    }
+}
+
+#[test]
 fn mistakes() {
     let check =
         |arguments: &str, status: i32| assert_eq!(Scratch::new().run(arguments).0, status, "{arguments}");

@@ -106,12 +106,23 @@ impl Unpack<'_> {
         });
     }
 
-    /// The resource with this name or known to histories by it.
+    /// The resource with this name or known to histories by it; a configured one comes before one that is not.
     fn find_resource(&self, id: &str) -> Option<RscIx> {
-        self.facts.rsc_named(id).or_else(|| {
-            let found = *self.by_history.get(id)?;
-            (self.facts.rscs[found].history_id.as_deref() == Some(id)).then_some(found)
-        })
+        match self.facts.rsc_named(id) {
+            Some(rsc)
+                if !self.facts.rscs[rsc].is(Flags::REMOVED) || self.facts.rscs[rsc].parent.is_some() =>
+            {
+                Some(rsc)
+            }
+            named => self.find_by_history(id).or(named),
+        }
+    }
+
+    fn find_by_history(&self, id: &str) -> Option<RscIx> {
+        let known = |rsc: RscIx| self.facts.rscs[rsc].history_id.as_deref() == Some(id);
+        let found = *self.by_history.get(id)?;
+        // It may have got another name since, but its fellows not.
+        if known(found) { Some(found) } else { self.facts.rscs.indices().find(|&rsc| known(rsc)) }
     }
 
     /// The node with this id, else the one with this name.
