@@ -20,6 +20,9 @@ use holdfast_xml::Document;
 /// How many the ordinary test compares: each asks the other program, which takes a tenth of a second.
 const USUAL: u64 = 40;
 
+/// One of so many clusters is large.
+const LARGE: u64 = 3;
+
 /// One of so many clusters has a schema.
 const CHECKED: u64 = 8;
 
@@ -29,10 +32,10 @@ fn number(name: &str, default: u64) -> u64 {
 
 /// The cluster of a seed, after some of its story.
 fn cluster(seed: u64, reference: &Reference, scratch: &Scratch) -> String {
-    let (mut text, mut maker) = random_cib::cib(seed);
-    let input = scratch.path("story.xml");
     // What the old reference reads otherwise is not asked of it.
     let wide = matches!(reference, Reference::Main(_));
+    let (mut text, mut maker) = random_cib::cib_of_size(seed, wide && seed.is_multiple_of(LARGE));
+    let input = scratch.path("story.xml");
     if let (true, Ok(mut document)) = (wide, Document::parse_default(&text)) {
         more::widen(&mut document, &mut maker);
         text = document.compacted().to_string_pretty();

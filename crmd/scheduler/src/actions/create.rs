@@ -166,6 +166,9 @@ impl Plan<'_> {
                 Key::Notify(..) | Key::Named(_) => 0,
             };
             self.facts.op_meta(rsc, node, self.task_text(task), interval, op);
+            if let (Some(op), Some(_)) = (op, node) {
+                self.facts.op_params(op, node);
+            }
         }
         self.actions.push(Act {
             priority: 0,

@@ -7,7 +7,7 @@ use super::kinds::{Act, ActIx, Key, NameIx, Task};
 use super::notify::NotifyData;
 use crate::facts::{AllowedNodes, DigestCache, Facts, Flags, NodeIx, Rsc, RscIx, RscKind};
 use crate::index::IndexVec;
-use holdfast_model::{Problem, Role, Text};
+use holdfast_model::{AttributeSet, Problem, Role, Text};
 use std::collections::BTreeMap;
 
 /// Changing part of a resource.
@@ -118,6 +118,17 @@ pub(crate) struct Blocker {
     pub primary_promoted: bool,
 }
 
+/// Whether any rule is looked at when an action comes to life: of operations, or of the parameters of fence devices,
+/// which may say how long a start takes.
+fn dated_operations(facts: &Facts<'_>) -> bool {
+    let ruled = |sets: &[AttributeSet]| sets.iter().any(|set| set.rule.is_some());
+    ruled(&facts.cib.op_defaults)
+        || facts.rscs.iter().any(|rsc| {
+            (rsc.is(Flags::FENCE_DEVICE) && ruled(&rsc.config.params))
+                || rsc.ops().iter().any(|op| ruled(&op.meta) || ruled(&op.params))
+        })
+}
+
 impl<'f> Plan<'f> {
     /// A plan without actions; state as unpacked.
     pub(crate) fn new(facts: &'f Facts<'f>) -> Plan<'f> {
@@ -165,11 +176,7 @@ impl<'f> Plan<'f> {
             blockers: vec![Vec::new(); facts.rscs.len()],
             preference: Box::new(|_| Vec::new()),
             by_name: crate::order::index_names(facts),
-            dated_operations: facts.cib.op_defaults.iter().any(|set| set.rule.is_some())
-                || facts
-                    .rscs
-                    .iter()
-                    .any(|rsc| rsc.ops().iter().any(|op| op.meta.iter().any(|set| set.rule.is_some()))),
+            dated_operations: dated_operations(facts),
             notices: Vec::new(),
             problems: Vec::new(),
             digest_cache: facts.digests.clone(),

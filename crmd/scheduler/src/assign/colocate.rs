@@ -134,6 +134,7 @@ impl Assigner<'_> {
             }
         }
         if score.is_infinite() || score.is_minus_infinite() || self.any_available(&row) {
+            self.tables.count_copies(dependent, 1);
             self.set_row(dependent, &row, Why::Colocation(colocation));
         }
     }

@@ -9,10 +9,21 @@ use crate::facts::{Facts, NodeIx};
 const PRIMES: [u32; 14] = [7, 13, 31, 61, 127, 251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521];
 const SMALLEST_SHIFT: usize = 3;
 
-/// `nodes`, entered in the order given, in the order of their buckets.
-pub(super) fn bucket_order(facts: &Facts<'_>, nodes: &[NodeIx]) -> Vec<NodeIx> {
-    let hashes: Vec<(u32, NodeIx)> = nodes.iter().map(|&node| (hash(&facts.nodes[node].id), node)).collect();
-    order(&hashes)
+/// `nodes`, entered in the order given, in the order of their buckets; then entered into a new table in that order, and
+/// so on, `copies` times.
+pub(super) fn bucket_order(facts: &Facts<'_>, nodes: &[NodeIx], copies: u8) -> Vec<NodeIx> {
+    let with_hashes = |nodes: &[NodeIx]| -> Vec<(u32, NodeIx)> {
+        nodes.iter().map(|&node| (hash(&facts.nodes[node].id), node)).collect()
+    };
+    let mut current = order(&with_hashes(nodes));
+    for _ in 0..copies {
+        let copied = order(&with_hashes(&current));
+        if copied == current {
+            break;
+        }
+        current = copied;
+    }
+    current
 }
 
 /// Names with values, in the order of the buckets of the names.

@@ -117,20 +117,22 @@ impl Assigner<'_> {
         stays
     }
 
-    fn save_rows(&self, rsc: RscIx) -> Vec<(RscIx, Row)> {
-        let mut saved = vec![(rsc, self.tables.row(rsc).to_vec())];
+    fn save_rows(&self, rsc: RscIx) -> Vec<(RscIx, Row, u8)> {
+        let mut saved = vec![(rsc, self.tables.row(rsc).to_vec(), self.tables.copies(rsc))];
         for &child in self.children(rsc) {
             saved.extend(self.save_rows(child));
         }
         saved
     }
 
-    fn restore_rows(&mut self, saved: &[(RscIx, Row)], mark: usize) {
-        for (rsc, row) in saved {
+    fn restore_rows(&mut self, saved: &[(RscIx, Row, u8)], mark: usize) {
+        for (rsc, row, copies) in saved {
             self.tables.row_mut(*rsc).copy_from_slice(row);
+            // Once when it was saved, and now again.
+            self.tables.set_copies(*rsc, copies.saturating_add(2));
         }
         if self.contributions.wanted() {
-            let rscs: Vec<RscIx> = saved.iter().map(|(rsc, _)| *rsc).collect();
+            let rscs: Vec<RscIx> = saved.iter().map(|(rsc, ..)| *rsc).collect();
             self.contributions.forget_since(mark, &rscs);
         }
     }

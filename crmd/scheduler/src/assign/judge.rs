@@ -60,7 +60,7 @@ pub(super) fn nodes_to_sort(facts: &Facts<'_>, tables: &Tables, rsc: RscIx) -> V
     if facts.options.placement != PlacementStrategy::Balanced {
         return nodes;
     }
-    let mut nodes = bucket_order(facts, &nodes);
+    let mut nodes = bucket_order(facts, &nodes, tables.copies(rsc));
     nodes.reverse();
     nodes
 }

@@ -152,6 +152,8 @@ struct Assigner<'f> {
     wanted: Wanted,
     work: IndexVec<RscIx, Decision>,
     nodes: IndexVec<NodeIx, Outlook>,
+    /// How often the table being merged was copied on the way.
+    copied: u8,
     /// Comparing the attribute `#uname` is comparing nodes.
     names_tell_nodes_apart: bool,
     capacity: Capacity,
@@ -204,6 +206,7 @@ impl<'f> Assigner<'f> {
             wanted,
             work,
             nodes: IndexVec::from_vec(facts.nodes.iter().map(outlook).collect()),
+            copied: 0,
             names_tell_nodes_apart: names_tell_nodes_apart(facts),
             capacity: Capacity::new(facts),
             tables,

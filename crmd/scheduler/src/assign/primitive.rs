@@ -86,14 +86,15 @@ impl Assigner<'_> {
         let primary = it.primary;
         let revocable = it.dependent_role >= Role::Promoted
             || (it.score < Score::ZERO && it.score > Score::MINUS_INFINITY);
-        let before = revocable.then(|| self.tables.row(rsc).to_vec());
+        let before = revocable.then(|| (self.tables.row(rsc).to_vec(), self.tables.copies(rsc)));
         if self.work[primary].unassigned {
             self.place(primary, None, true);
         }
         self.apply_as_dependent(rsc, primary, colocation);
-        if let Some(before) = before
+        if let Some((before, copies)) = before
             && !self.any_available(self.tables.row(rsc))
         {
+            self.tables.set_copies(rsc, copies.saturating_add(1));
             self.set_row(rsc, &before, Why::Colocation(colocation));
         }
     }

@@ -73,7 +73,9 @@ impl Assigner<'_> {
         select: Select,
     ) {
         let before = self.tables.row(target).to_vec();
+        self.copied = 0;
         let after = self.spread(source, target, before, colocation, factor, select);
+        self.tables.count_copies(target, self.copied);
         self.set_row(target, &after, Why::Dependents(colocation));
     }
 
@@ -98,6 +100,8 @@ impl Assigner<'_> {
                 None => nodes,
             }
         } else {
+            let copied = self.copied;
+            self.copied = copied.saturating_add(1);
             let mut merged = nodes.clone();
             let merge = Merge { target, colocation, factor, nonnegative: select.nonnegative };
             self.add_matching_scores(&mut merged, source, &merge);
@@ -106,6 +110,7 @@ impl Assigner<'_> {
                 restore_unusable(&mut merged, select);
                 merged
             } else if select.active {
+                self.copied = copied;
                 nodes
             } else {
                 restore_unusable(&mut merged, select);

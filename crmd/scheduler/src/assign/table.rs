@@ -31,12 +31,30 @@ pub type Row = Vec<Slot>;
 pub struct Tables {
     nodes: usize,
     slots: Vec<Slot>,
+    /// How often each table would have been copied by Pacemaker, where copying changes the order of its nodes.
+    copies: Vec<u8>,
 }
 
 impl Tables {
     /// Makes empty tables for `resources` resources and `nodes` nodes.
     pub fn new(resources: usize, nodes: usize) -> Tables {
-        Tables { nodes, slots: vec![Slot::default(); resources * nodes] }
+        Tables { nodes, slots: vec![Slot::default(); resources * nodes], copies: vec![0; resources] }
+    }
+
+    /// How often the table of `rsc` was copied.
+    pub(super) fn copies(&self, rsc: RscIx) -> u8 {
+        self.copies[rsc.index()]
+    }
+
+    /// Notes that the table of `rsc` now is the copy number `copies`.
+    pub(super) fn set_copies(&mut self, rsc: RscIx, copies: u8) {
+        self.copies[rsc.index()] = copies;
+    }
+
+    /// Notes that the table of `rsc` was copied so many times more.
+    pub(super) fn count_copies(&mut self, rsc: RscIx, more: u8) {
+        let copies = &mut self.copies[rsc.index()];
+        *copies = copies.saturating_add(more);
     }
 
     /// The table of `rsc`, indexed by node.

@@ -101,7 +101,7 @@ impl Assigner<'_> {
             self.add_utilization(other, &colocated, &mut together);
         }
         let present: Vec<NodeIx> = self.tables.present(rsc).map(|(node, _)| node).collect();
-        let open: Vec<NodeIx> = bucket_order(self.facts, &present)
+        let open: Vec<NodeIx> = bucket_order(self.facts, &present, self.tables.copies(rsc))
             .into_iter()
             .filter(|&node| {
                 self.node_available(node)

@@ -20,7 +20,8 @@ impl Maker {
             if !wanted {
                 continue;
             }
-            for _ in 0..=self.random.below(size.min(4) + 1) {
+            let most = if self.taste.large { size } else { size.min(4) };
+            for _ in 0..=self.random.below(most + 1) {
                 if let Some(constraint) = make(self) {
                     section.push(constraint);
                 }

@@ -80,6 +80,8 @@ pub struct Taste {
     pub node_states: bool,
     /// Later changes of the configuration.
     pub changes: bool,
+    /// More nodes, resources and constraints than a person can follow.
+    pub large: bool,
 }
 
 impl Taste {
@@ -120,6 +122,7 @@ impl Taste {
             target_roles: rare() || rare(),
             priorities: rare(),
             options: rare() || rare(),
+            large: false,
         }
     }
 }
@@ -207,8 +210,14 @@ impl Maker {
 /// The CIB of a seed: a configuration, and nodes without history.
 #[must_use]
 pub fn cib(seed: u64) -> (String, Maker) {
+    cib_of_size(seed, false)
+}
+
+/// The CIB of a seed, which may be large.
+#[must_use]
+pub fn cib_of_size(seed: u64, large: bool) -> (String, Maker) {
     let mut random = Random::new(seed);
-    let taste = Taste::random(&mut random);
+    let taste = Taste { large, ..Taste::random(&mut random) };
     let mut maker = Maker { random, taste, names: Names::default(), counter: 0 };
     let nodes = maker.nodes();
     let crm_config = maker.options();

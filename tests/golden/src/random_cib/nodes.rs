@@ -23,7 +23,10 @@ impl Maker {
         if self.random.chance(30) {
             self.random.shuffle(&mut names);
         }
-        let count = [1, 2, 2, 3, 3, 3, 4, 5][self.random.below(8)];
+        let mut count = [1, 2, 2, 3, 3, 3, 4, 5][self.random.below(8)];
+        if self.taste.large {
+            count += 1 + self.random.below(5);
+        }
         for (at, name) in names.iter().take(count).enumerate() {
             let id = if self.random.chance(85) { (at + 1).to_string() } else { format!("uuid-{name}") };
             let mut attributes = Pairs::new("instance_attributes", &format!("attributes-{name}"));

@@ -28,7 +28,11 @@ impl Maker {
                 all.push(remote);
             }
         }
-        for _ in 0..1 + self.random.below(6) {
+        let mut count = 1 + self.random.below(6);
+        if self.taste.large {
+            count += 4 + self.random.below(10);
+        }
+        for _ in 0..count {
             let id = format!("r{}", self.next());
             let choices = [
                 (self.taste.groups, What::Group),
