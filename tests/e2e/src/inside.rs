@@ -6,11 +6,14 @@ use std::io::Read as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Set for the second call; names the scratch folder.
 const SCRATCH: &str = "HOLDFAST_E2E_SCRATCH";
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Number of the next scratch folder.
+static SCRATCHES: AtomicU32 = AtomicU32::new(0);
 
 fn unshare() -> Command {
     let mut command = Command::new("unshare");
@@ -38,11 +41,23 @@ fn follow_caller(scratch: &Path) {
     std::process::exit(1);
 }
 
-/// Runs `body` in namespaces of its own; `name` is the full name of the calling test.
+/// Runs `body` in namespaces of its own; `name` is the full name of the calling test. Tests take turns.
 ///
 /// # Panics
 /// When the body panics, or something of it is left behind.
 pub fn inside(name: &str, body: impl FnOnce(PathBuf)) {
+    run(name, body, true);
+}
+
+/// As [`inside`], beside the other tests: for one that does little but wait.
+///
+/// # Panics
+/// When the body panics, or something of it is left behind.
+pub fn beside(name: &str, body: impl FnOnce(PathBuf)) {
+    run(name, body, false);
+}
+
+fn run(name: &str, body: impl FnOnce(PathBuf), in_turn: bool) {
     if let Some(scratch) = std::env::var_os(SCRATCH) {
         let scratch = PathBuf::from(scratch);
         let remove = scratch.clone();
@@ -50,7 +65,7 @@ pub fn inside(name: &str, body: impl FnOnce(PathBuf)) {
         body(scratch);
         return;
     }
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = in_turn.then(|| ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner));
     let possible = unshare().arg("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
     if !possible {
         eprintln!(
@@ -59,7 +74,8 @@ pub fn inside(name: &str, body: impl FnOnce(PathBuf)) {
         return;
     }
     let own = std::env::current_exe().expect("a test has an executable");
-    let scratch = std::env::temp_dir().join(format!("holdfast-e2e-{}", std::process::id()));
+    let number = SCRATCHES.fetch_add(1, Ordering::Relaxed);
+    let scratch = std::env::temp_dir().join(format!("holdfast-e2e-{}-{number}", std::process::id()));
     let _ = std::fs::remove_dir_all(&scratch);
     std::fs::create_dir_all(&scratch).expect("the temporary folder can be written");
     let output = panic::catch_unwind(AssertUnwindSafe(|| {

@@ -11,7 +11,7 @@ mod terminal;
 
 pub use cluster::{Cluster, Said, executable};
 pub use freezer::Freezer;
-pub use inside::inside;
+pub use inside::{beside, inside};
 pub use site::Site;
 pub use switch::Switch;
 pub use terminal::Terminal;

@@ -1,7 +1,7 @@
 //! `master` and `slave`: an address with a label, nginx, unicast on a cable of its own, files that differ in one line.
 
 use super::*;
-use holdfast_e2e::inside;
+use holdfast_e2e::{beside, inside};
 use std::path::PathBuf;
 
 const HA_CF: &str = "\
@@ -93,9 +93,8 @@ fn the_address_and_nginx_run_on_the_master() {
 
 /// Takes as long as the tutorial's deadtime of 30 s.
 #[test]
-#[ignore = "waits for a deadtime of 30 seconds"]
 fn the_address_and_nginx_run_on_the_master_with_the_printed_times() {
-    inside(
+    beside(
         "heartbeat_tutorials::master_slave::the_address_and_nginx_run_on_the_master_with_the_printed_times",
         |scratch| {
             plays(scratch, HA_CF);

@@ -15,8 +15,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Longer than any recovery takes with the times of [`hurried`], on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(40);
+/// Longer than any recovery takes, on a busy machine, and with the longest printed `deadtime` of 30 s.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// What the init script of heartbeat printed.
 pub const STARTED: &str = "Starting High-Availability services: Done.\n\n";
 pub const STOPPED: &str = "Stopping High-Availability services: Done.\n\n";
