@@ -2,7 +2,7 @@
 //! scripts had them, in their words. Knows the guard's process id file and nothing of the cluster.
 
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use holdfast_daemon::paths::Paths;
@@ -137,7 +137,7 @@ impl Service {
             let convert = if std::path::Path::new("/etc/ha.d/ha.cf").exists() {
                 "turn the heartbeat configuration into one with `haresources2cib`"
             } else {
-                "write it, or make it with `crm cluster init`"
+                "write it; `holdfast demo --export DIR` writes a whole one to start from"
             };
             eprintln!("{} is not configured: there is no {}; {convert}", self.voice.name, conf.display());
             return NOT_CONFIGURED;
@@ -182,19 +182,8 @@ impl Service {
         1
     }
 
-    /// Starts the guard in a session of its own. What it says before its log is open goes to a file beside the log.
-    fn spawn(&self) -> std::io::Result<std::process::Child> {
-        std::fs::create_dir_all(&self.paths.log)?;
-        let out = std::fs::File::create(self.paths.log.join("start.log"))?;
-        use std::os::unix::process::CommandExt;
-        Command::new(std::env::current_exe()?)
-            .arg("daemon")
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(out)
-            .process_group(0)
-            .spawn()
+    fn spawn(&self) -> std::io::Result<Child> {
+        spawn(&self.paths, &["daemon"])
     }
 
     fn stop(&self) -> i32 {
@@ -279,4 +268,25 @@ impl Service {
             }
         }
     }
+}
+
+/// Starts the guard in a session of its own. What it says before its log is open goes to a file beside the log: nothing
+/// of the caller's terminal or pipes is held.
+pub fn spawn(paths: &Paths, words: &[&str]) -> std::io::Result<Child> {
+    use std::os::unix::process::CommandExt;
+    std::fs::create_dir_all(&paths.log)?;
+    let out = std::fs::File::create(start_log(paths))?;
+    Command::new(std::env::current_exe()?)
+        .args(words)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(out.try_clone()?)
+        .stderr(out)
+        .process_group(0)
+        .spawn()
+}
+
+/// What a daemon says before its log is open.
+pub fn start_log(paths: &Paths) -> std::path::PathBuf {
+    paths.log.join("start.log")
 }

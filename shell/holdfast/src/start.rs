@@ -1,10 +1,9 @@
 //! `corosync`: by this name old scripts start a node. Checks are the tool's, running is the daemon's.
 
 use crate::service;
+use holdfast_daemon::paths::Paths;
 use holdfast_tools::corosync::{Call, call};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A node that cannot start says so within this time.
@@ -28,20 +27,10 @@ pub fn corosync(words: Vec<String>) -> i32 {
 
 /// Starts the daemon in a session of its own and watches its first moments.
 fn background(config_dir: &Path) -> i32 {
-    let executable = match std::env::current_exe() {
-        Ok(executable) => executable,
-        Err(error) => {
-            eprintln!("corosync: cannot find this program: {error}");
-            return 1;
-        }
-    };
-    let started = Command::new(executable)
-        .args(["daemon", "--config"])
-        .arg(config_dir)
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn();
+    // The daemon stands elsewhere.
+    let folder = std::path::absolute(config_dir).unwrap_or_else(|_| config_dir.to_owned());
+    let paths = Paths::from_environment(Some(&folder));
+    let started = service::spawn(&paths, &["daemon", "--config", &folder.display().to_string()]);
     let mut child = match started {
         Ok(child) => child,
         Err(error) => {
@@ -52,6 +41,7 @@ fn background(config_dir: &Path) -> i32 {
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
         if let Ok(Some(status)) = child.try_wait() {
+            eprint!("{}", std::fs::read_to_string(service::start_log(&paths)).unwrap_or_default());
             return status.code().unwrap_or(1);
         }
         std::thread::sleep(Duration::from_millis(20));

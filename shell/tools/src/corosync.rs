@@ -38,6 +38,13 @@ pub fn call(words: &[String]) -> Call {
             return Call::Done(1);
         }
     };
+    if let Some(word) = options.words.first() {
+        eprintln!(
+            "corosync: '{word}' is no action; expected start, stop, restart, try-restart, reload, force-reload or \
+             status, or options only (corosync -h)"
+        );
+        return Call::Done(2);
+    }
     if options.has('h') {
         print!("{HELP}");
         return Call::Done(0);

@@ -14,6 +14,7 @@ mod fencing;
 mod heartbeat;
 mod heartbeat_tutorials;
 mod operations;
+mod packaging;
 mod refusals;
 mod restart;
 mod shell;
