@@ -5,6 +5,9 @@
 //! partial cut (A-B and B-C, not A-C) there are several; all nodes pick by the same order: most votes, then the nodes
 //! that already share a ring, then the lowest ids. Nobody moves while the pick stays the same, so nothing oscillates.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use crate::id::{NodeId, RingId};
 use crate::wire::presence::Heard;
 
@@ -59,11 +62,89 @@ impl Set {
     fn count(&self) -> u32 {
         self.0.iter().map(|a| a.count_ones()).sum()
     }
+
+    fn but(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(a, b)| a & !b).collect())
+    }
+
+    fn and(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(a, b)| a & b).collect())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(|a| *a == 0)
+    }
+
+    /// The places in it, ascending.
+    fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().enumerate().flat_map(|(word, bits)| {
+            let mut bits = *bits;
+            std::iter::from_fn(move || {
+                let bit = bits.trailing_zeros() as usize;
+                bits &= bits.checked_sub(1)?;
+                Some(word * 64 + bit)
+            })
+        })
+    }
 }
 
-fn hears(person: &Person, other: &Person) -> bool {
-    let found = person.heard.binary_search_by_key(&other.node, |h| h.node);
-    found.is_ok_and(|place| person.heard[place].boot == other.boot)
+/// What each person's row says of the others, by their places.
+struct Graph {
+    /// Whom each one hears.
+    hears: Vec<Set>,
+    /// By whom each one is heard.
+    heard_by: Vec<Set>,
+    /// Whether a row names somebody who has no row, or another life of one.
+    strangers: Vec<bool>,
+}
+
+impl Graph {
+    fn new(people: &[Person]) -> Self {
+        let nobody = vec![Set::new(people.len()); people.len()];
+        let mut graph =
+            Self { heard_by: nobody.clone(), hears: nobody, strangers: vec![false; people.len()] };
+        for (n, person) in people.iter().enumerate() {
+            // Both lists ascend by id.
+            let mut place = 0;
+            for heard in &person.heard {
+                while people.get(place).is_some_and(|p| p.node < heard.node) {
+                    place += 1;
+                }
+                match people.get(place) {
+                    Some(other) if other.node == heard.node && other.boot == heard.boot => {
+                        graph.hears[n].add(place);
+                        graph.heard_by[place].add(n);
+                    }
+                    _ => graph.strangers[n] = true,
+                }
+            }
+        }
+        graph
+    }
+
+    /// Everybody whom a chain of hearing leads to from `mine`.
+    fn reachable(&self, mine: usize) -> Set {
+        let mut reached = Set::new(self.hears.len());
+        reached.add(mine);
+        let mut next = vec![mine];
+        while let Some(place) = next.pop() {
+            for other in self.hears[place].but(&reached).places() {
+                reached.add(other);
+                next.push(other);
+            }
+        }
+        reached
+    }
+
+    /// Who hears whom both ways, each one itself included.
+    fn mutual(&self, reached: &Set) -> Vec<Set> {
+        let mutual = |n: usize| {
+            let mut set = self.hears[n].and(&self.heard_by[n]).and(reached);
+            set.add(n);
+            set
+        };
+        (0..self.hears.len()).map(mutual).collect()
+    }
 }
 
 /// The membership for `me`. `people` is sorted by id and contains `me`; unknown nodes are those without a row.
@@ -71,101 +152,72 @@ pub fn decide(me: NodeId, people: &[Person]) -> Decision {
     let Ok(mine) = people.binary_search_by_key(&me, |p| p.node) else {
         return Decision { members: vec![me], clean: true };
     };
-    let reached = reachable(mine, people);
-    let size = people.len();
-    let mut mutual = vec![Set::new(size); size];
-    for &a in &reached {
-        mutual[a].add(a);
-        for &b in &reached {
-            if a < b && hears(&people[a], &people[b]) && hears(&people[b], &people[a]) {
-                mutual[a].add(b);
-                mutual[b].add(a);
-            }
-        }
-    }
-    let mut left = Set::new(size);
-    reached.iter().for_each(|n| left.add(*n));
+    let graph = Graph::new(people);
+    let reached = graph.reachable(mine);
+    let mutual = graph.mutual(&reached);
+    let mut left = Crowd::new(reached, &mutual, people);
     loop {
-        let clique = clique(&left, &mutual, people);
+        let clique = left.clone().clique();
         if clique.has(mine) {
-            let members: Vec<NodeId> = (0..size).filter(|n| clique.has(*n)).map(|n| people[n].node).collect();
-            let inside = |heard: &Heard| {
-                members.binary_search(&heard.node).is_ok()
-                    && people.iter().any(|p| p.node == heard.node && p.boot == heard.boot)
-            };
-            let clean = (0..size).filter(|n| clique.has(*n)).all(|n| people[n].heard.iter().all(inside));
+            let members = clique.places().map(|n| people[n].node).collect();
+            let inside = |n: usize| !graph.strangers[n] && graph.hears[n].but(&clique).is_empty();
+            let clean = clique.places().all(inside);
             return Decision { members, clean };
         }
-        for n in 0..size {
-            if clique.has(n) {
-                left.remove(n);
-            }
-        }
+        clique.places().for_each(|n| left.remove(n));
     }
 }
 
-fn reachable(mine: usize, people: &[Person]) -> Vec<usize> {
-    let mut reached = vec![mine];
-    let mut seen = vec![false; people.len()];
-    seen[mine] = true;
-    let mut next = 0;
-    while next < reached.len() {
-        for heard in &people[reached[next]].heard {
-            if let Ok(place) = people.binary_search_by_key(&heard.node, |p| p.node)
-                && people[place].boot == heard.boot
-                && !seen[place]
-            {
-                seen[place] = true;
-                reached.push(place);
-            }
-        }
-        next += 1;
-    }
-    reached.sort_unstable();
-    reached
+/// Some of the people, and for each of them what the choice among them looks at.
+#[derive(Clone)]
+struct Crowd<'a> {
+    inside: Set,
+    mutual: &'a [Set],
+    people: &'a [Person],
+    /// How many of those inside each one does not share its hearing with.
+    missing: Vec<u32>,
+    /// How many of those inside work in each one's ring.
+    familiar: Vec<u32>,
 }
 
-/// A large clique within `left`: the node with the most missing neighbours goes until none is missing.
-fn clique(left: &Set, mutual: &[Set], people: &[Person]) -> Set {
-    let mut inside = left.clone();
-    let mut removed = Vec::new();
-    let familiar = |n: usize, inside: &Set| {
-        (0..people.len()).filter(|k| inside.has(*k) && people[*k].ring == people[n].ring).count()
-    };
-    loop {
+impl<'a> Crowd<'a> {
+    fn new(inside: Set, mutual: &'a [Set], people: &'a [Person]) -> Self {
         let total = inside.count();
-        let mut worst: Option<(u32, usize)> = None;
-        for n in (0..people.len()).filter(|n| inside.has(*n)) {
-            let missing = total - mutual[n].common(&inside);
-            if missing == 0 {
-                continue;
-            }
-            let replace = match worst {
-                None => true,
-                Some((most, _)) if missing != most => missing > most,
-                Some((_, other)) if people[n].votes != people[other].votes => {
-                    people[n].votes < people[other].votes
-                }
-                Some((_, other)) => match familiar(n, &inside).cmp(&familiar(other, &inside)) {
-                    std::cmp::Ordering::Less => true,
-                    std::cmp::Ordering::Greater => false,
-                    std::cmp::Ordering::Equal => n > other,
-                },
-            };
-            if replace {
-                worst = Some((missing, n));
-            }
-        }
-        let Some((_, n)) = worst else { break };
-        inside.remove(n);
-        removed.push(n);
+        let missing = mutual.iter().map(|m| total.saturating_sub(m.common(&inside))).collect();
+        let mut shared: BTreeMap<RingId, u32> = BTreeMap::new();
+        inside.places().for_each(|n| *shared.entry(people[n].ring).or_default() += 1);
+        let familiar = people.iter().map(|p| shared.get(&p.ring).copied().unwrap_or(0)).collect();
+        Self { inside, mutual, people, missing, familiar }
     }
-    for n in removed.into_iter().rev() {
-        if mutual[n].common(&inside) == inside.count() {
-            inside.add(n);
+
+    fn remove(&mut self, gone: usize) {
+        self.inside.remove(gone);
+        for n in self.inside.places() {
+            self.missing[n] -= u32::from(!self.mutual[gone].has(n));
+            self.familiar[n] -= u32::from(self.people[n].ring == self.people[gone].ring);
         }
     }
-    inside
+
+    /// A large clique: the node with the most missing neighbours goes until none is missing.
+    fn clique(mut self) -> Set {
+        let mut removed = Vec::new();
+        let unfit = |crowd: &Self, n: usize| {
+            (crowd.missing[n], Reverse(crowd.people[n].votes), Reverse(crowd.familiar[n]), n)
+        };
+        loop {
+            let candidates = self.inside.places().filter(|&n| self.missing[n] > 0);
+            let Some(worst) = candidates.max_by_key(|&n| unfit(&self, n)) else { break };
+            self.remove(worst);
+            removed.push(worst);
+        }
+        let mut inside = self.inside;
+        for n in removed.into_iter().rev() {
+            if self.mutual[n].common(&inside) == inside.count() {
+                inside.add(n);
+            }
+        }
+        inside
+    }
 }
 
 #[cfg(test)]
@@ -230,6 +282,70 @@ mod tests {
         for (me, members) in [(1, [1, 2, 3].as_slice()), (2, &[1, 2, 3]), (4, &[4, 5])] {
             check(rows, &[], me, members, false);
         }
+    }
+
+    /// Nodes that hear each other with the given odds in a hundred, some of them in rings of three.
+    fn random(seed: u64, size: u32, odds: u64) -> Vec<Person> {
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut below = |limit: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 16) % limit
+        };
+        let mut people: Vec<Person> = (1..=size)
+            .map(|n| Person {
+                node: NodeId(n * 3),
+                boot: n,
+                votes: 1 + u32::from(below(10) == 0),
+                ring: RingId { seq: 1 + u64::from(n / 3) * below(2), representative: NodeId(1) },
+                heard: Vec::new(),
+            })
+            .collect();
+        for a in 0..people.len() {
+            for b in a + 1..people.len() {
+                if below(100) < odds {
+                    let heard = |p: &Person| Heard { node: p.node, boot: p.boot };
+                    let (one, other) = (heard(&people[a]), heard(&people[b]));
+                    people[a].heard.push(other);
+                    people[b].heard.push(one);
+                }
+            }
+        }
+        people.iter_mut().for_each(|p| p.heard.sort_by_key(|h| h.node));
+        people
+    }
+
+    #[test]
+    fn members_hear_each_other_and_all_of_them_decide_alike() {
+        let (mut whole, mut cleans) = (0, 0);
+        for seed in 0..40 {
+            let size = 2 + u32::try_from(seed).unwrap() * 9 % 80;
+            let people = random(seed, size, [30, 70, 95, 99, 100][seed as usize % 5]);
+            for me in people.iter().step_by(7) {
+                let decision = decide(me.node, &people);
+                assert!(decision.members.contains(&me.node));
+                let members: Vec<&Person> =
+                    people.iter().filter(|p| decision.members.contains(&p.node)).collect();
+                assert_eq!(members.len(), decision.members.len());
+                for person in &members {
+                    let heard: Vec<NodeId> = person.heard.iter().map(|h| h.node).collect();
+                    let hears = |n: &NodeId| *n == person.node || heard.contains(n);
+                    assert!(
+                        decision.members.iter().all(hears),
+                        "seed {seed}: {} is not heard by all",
+                        person.node.0
+                    );
+                    assert_eq!(decide(person.node, &people), decision, "seed {seed}");
+                }
+                let leaves_out =
+                    members.iter().any(|p| p.heard.iter().any(|h| !decision.members.contains(&h.node)));
+                assert_eq!(decision.clean, !leaves_out, "seed {seed}");
+                whole += u32::from(members.len() == people.len());
+                cleans += u32::from(decision.clean);
+            }
+        }
+        assert!(whole > 10 && cleans >= whole, "{whole} {cleans}");
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub struct Ring {
     decision: Decision,
     settle_at: Option<Instant>,
     evaluate_soon: bool,
+    evaluated_at: Option<Instant>,
     gather_since: Instant,
     propose_at: Option<Instant>,
     deaf_until: Option<Instant>,
@@ -136,6 +137,7 @@ impl Ring {
             decision: Decision { members: vec![me], clean: true },
             settle_at: None,
             evaluate_soon: true,
+            evaluated_at: None,
             gather_since: now.mono,
             propose_at: None,
             deaf_until: None,
@@ -405,8 +407,9 @@ impl Ring {
         if !self.gone && self.slow_at <= now {
             self.slow_timers();
         }
-        if !self.gone && self.evaluate_soon {
+        if !self.gone && self.evaluation().is_some_and(|at| at <= now) {
             self.evaluate_soon = false;
+            self.evaluated_at = Some(now);
             self.evaluate();
         }
         if !self.gone {
@@ -419,20 +422,34 @@ impl Ring {
                 self.work_waits();
             }
         }
-        if !self.gone && self.presence_soon && self.presence_sent + Span::millis(5) <= now {
+        if !self.gone && self.next_presence().is_some_and(|at| at <= now) {
             self.tell_presence();
         }
         self.tell_level();
         self.wake = if self.gone { None } else { self.next_wake() };
     }
 
+    /// When the membership is to be worked out anew. That takes time by the square of the nodes: in a large ring, where
+    /// rows change by the hundred, changes are gathered for some milliseconds.
+    fn evaluation(&self) -> Option<Instant> {
+        let nodes = self.peers.len() as u64;
+        let gap = if nodes < 32 { Span::ZERO } else { Span(nodes * nodes / 14) };
+        self.evaluate_soon.then(|| self.evaluated_at.map_or(self.now.mono, |at| at + gap))
+    }
+
+    /// When a change is to be told to the peers: soon, but with every peer told about it not all the time.
+    fn next_presence(&self) -> Option<Instant> {
+        let gap = Span(self.peers.len() as u64 * 150).max(Span::millis(5));
+        self.presence_soon.then(|| self.presence_sent + gap)
+    }
+
     fn next_wake(&self) -> Option<(Instant, &'static str)> {
-        let soon = self.presence_soon.then(|| (self.presence_sent + Span::millis(5), "presence"));
         let waits = self.config.require_progress && self.leaving.is_none();
         let progress = waits.then(|| (self.progress_at + self.progress_limit(), "progress"));
         [
             Some((self.slow_at, "peers")),
-            soon,
+            self.next_presence().map(|at| (at, "presence")),
+            self.evaluation().map(|at| (at, "membership")),
             self.gather_deadline(),
             self.form_deadline(),
             self.token_deadline(),
