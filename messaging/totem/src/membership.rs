@@ -168,6 +168,14 @@ pub fn decide(me: NodeId, people: &[Person]) -> Decision {
     }
 }
 
+/// Those of `people` who can count for `me`: it hears them, or somebody whom it hears does, and so on. The others are
+/// dead, or nobody's hearing leads to them.
+pub fn reachable(me: NodeId, people: Vec<Person>) -> Vec<Person> {
+    let Ok(mine) = people.binary_search_by_key(&me, |p| p.node) else { return people };
+    let reached = Graph::new(&people).reachable(mine);
+    people.into_iter().enumerate().filter(|(n, _)| reached.has(*n)).map(|(_, person)| person).collect()
+}
+
 /// Some of the people, and for each of them what the choice among them looks at.
 #[derive(Clone)]
 struct Crowd<'a> {

@@ -1,11 +1,15 @@
 //! Runs ring simulations: `cargo run -p holdfast-sim --profile sim --example ring -- FIRST COUNT [WORKERS]`.
 //! Prints every violation with its seed and its schedule cut down to what it needs (to be added to
 //! `tests/sim/data/ring-regressions.txt`), and at the end how often each kind of fault struck.
+//! `-- large HOSTS` forms one large ring, lets it order messages, lose a node and take it back, and says what it took.
 //! `-- play FILE [verbose]` plays the schedules of a file, `-- show SEED` prints the schedule of a seed.
 
 use holdfast_sim::ring::run::{Report, Total, draw, play, run};
 use holdfast_sim::ring::schedule::{Schedule, parse};
 use holdfast_sim::ring::shrink::shrink;
+use holdfast_sim::ring::world::{Settings, World};
+use holdfast_totem::Guarantee;
+use holdfast_totem::time::Span;
 
 /// Runs that cutting down one schedule may take.
 const SHRINKING: u32 = 3_000;
@@ -75,6 +79,40 @@ fn soak(first: u64, count: u64, workers: u64) -> i32 {
     i32::from(!all.failed.is_empty() || all.runs != count)
 }
 
+fn large(hosts: u64) -> i32 {
+    let hosts = usize::try_from(hosts).unwrap_or(64);
+    let mut world = World::new(7, Settings::plain(hosts));
+    let started = std::time::Instant::now();
+    let step = |world: &mut World, millis: u64, what: &str| {
+        for _ in 0..millis / 100 {
+            let (at, sent) = (world.now + Span::millis(100), world.datagrams);
+            world.run_until(at);
+            let seen = world.checker.view(1).map_or(0, |view| view.members.len());
+            let (views, sent) = (world.checker.views, world.datagrams - sent);
+            let took = started.elapsed().as_secs_f64();
+            println!(
+                "{what}: at {} ms {seen} members, {views} views, {sent} datagrams, {took:.1} s",
+                at.0 / 1_000
+            );
+        }
+    };
+    (0..hosts).for_each(|host| world.start(host));
+    step(&mut world, 1_000, "forming");
+    for host in (0..hosts).step_by(hosts.div_ceil(4)) {
+        world.say(host, Guarantee::Safe, 10);
+        world.say(host, Guarantee::Agreed, 3_000);
+    }
+    step(&mut world, 500, "ordering");
+    world.crash(hosts / 2);
+    step(&mut world, 2_000, "losing one");
+    world.start(hosts / 2);
+    step(&mut world, 1_000, "taking it back");
+    let now = world.now;
+    world.checker.check_end(now, hosts);
+    println!("{} messages delivered, violations: {:?}", world.checker.deliveries, world.checker.violations);
+    i32::from(!world.checker.violations.is_empty())
+}
+
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let number = |n: usize, default| words.get(n).and_then(|w| w.parse::<u64>().ok()).unwrap_or(default);
@@ -87,6 +125,7 @@ fn main() {
             println!("{}", draw(number(1, 0)));
             0
         }
+        Some("large") => large(number(1, 64)),
         _ => soak(number(0, 0), number(1, 1_000), number(2, 1).max(1)),
     };
     std::process::exit(code);

@@ -3,7 +3,7 @@
 
 use crate::id::NodeId;
 use crate::log::{Event, GatherReason};
-use crate::membership::Person;
+use crate::membership::{Person, reachable};
 use crate::peer::Told;
 use crate::ring::Ring;
 use crate::seal::datagram::boot_half;
@@ -151,7 +151,7 @@ impl Ring {
         let active = self.sealer.key_tag();
         let staged = self.masters.iter().map(|m| m.tag).find(|t| *t != active).unwrap_or(0);
         self.presences += 1;
-        let people = self.people();
+        let people = reachable(self.me, self.people());
         for place in 0..self.peers.len() {
             let Some(session) = &self.peers[place].session else { continue };
             let ours = session.told.as_ref().is_some_and(|t| t.ring == self.order.ring);
@@ -184,8 +184,8 @@ impl Ring {
         }
     }
 
-    /// Rows of nodes that this peer does not hear, as far as we know better. When they are too many for one presence
-    /// they take turns.
+    /// Rows of nodes that this peer does not hear, as far as we know better: `people` are those who count, not the dead
+    /// whom nobody hears any more. When they are too many for one presence they take turns.
     fn gossip_for(&self, place: usize, people: &[Person]) -> Vec<Row> {
         let peer = &self.peers[place];
         let Some(told) = peer.told() else { return Vec::new() };
