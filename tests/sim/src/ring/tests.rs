@@ -327,7 +327,7 @@ fn an_idle_ring_is_quiet_and_wakes_up_at_once() {
 fn large_rings_form_and_order_messages() {
     let all = is_large();
     let sizes: &[(usize, u64)] = if all {
-        &[(16, 1_000), (64, 3_000), (128, 5_000), (384, 5_000)]
+        &[(16, 1_000), (64, 3_000), (128, 3_000), (384, 3_000)]
     } else {
         &[(16, 1_000), (64, 3_000)]
     };
