@@ -216,7 +216,7 @@ fn within_set(
     }
     let role = set.role.as_deref();
     let with_previous = set.ordering.as_deref().is_none_or(|ordering| ordering.eq_ignore_ascii_case("group"));
-    let mut earlier: Vec<RscIx> = Vec::new();
+    let mut last: Option<RscIx> = None;
     for member in &set.members {
         let Some(rsc) = names.resource(member) else {
             into.refuse(
@@ -229,20 +229,19 @@ fn within_set(
         let influence = source.influence(rsc, into);
         if score > Score::ZERO {
             // A chain: each with the one before it.
-            if let Some(&previous) = earlier.last() {
+            if let Some(previous) = last {
                 let (dependent, primary) = if with_previous { (rsc, previous) } else { (previous, rsc) };
                 source.add(&set.id, score, (dependent, primary), (role, role), influence, into);
             }
         } else {
-            // Everybody away from everybody: only pairs can say that.
-            for &other in &earlier {
-                if other == rsc {
-                    break;
-                }
+            // Everybody away from everybody: only pairs can say that. Something inside a clone stands for the clone and
+            // is not found under its own name, so it is also kept apart from what follows, and from itself.
+            let others = set.members.iter().take_while(|name| **name != names.id(rsc));
+            for other in others.filter_map(|name| names.resource(name)) {
                 source.add(&set.id, score, (rsc, other), (role, role), influence, into);
             }
         }
-        earlier.push(rsc);
+        last = Some(rsc);
     }
 }
 

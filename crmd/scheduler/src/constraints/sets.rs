@@ -47,6 +47,11 @@ impl<'f> Names<'f> {
         Some(rsc)
     }
 
+    /// The name of a resource.
+    pub fn id(&self, rsc: RscIx) -> &str {
+        &self.facts.rscs[rsc].id
+    }
+
     /// What `name` stands for; `None` when nothing is called so, or a template or tag is not used.
     pub fn find(&self, name: &str) -> Option<Named<'f>> {
         if let Some(rsc) = self.resource(name) {

@@ -154,9 +154,12 @@ fn stopped_nodes(facts: &Facts<'_>, rsc: RscIx, show: &Show) -> BTreeMap<String,
         true => it.known_on.clone(),
     };
     let disabled = configured_role(facts, rsc) == Some(Role::Stopped);
+    // Two entries may name the same node.
+    let name = |node: NodeIx| facts.nodes[node].name.as_str();
+    let active = |node: NodeIx| it.running_on.iter().any(|&on| name(on).eq_ignore_ascii_case(name(node)));
     nodes
         .into_iter()
-        .filter(|node| !it.running_on.contains(node) && show.nodes.has_node(&facts.nodes[*node].name))
+        .filter(|&node| !active(node) && show.nodes.has_node(name(node)))
         .map(|node| {
             let state = match failed_probe(facts, rsc, Some(node)) {
                 Some(code) => format!("Stopped ({})", exit_text(code)),
