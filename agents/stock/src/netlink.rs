@@ -21,6 +21,7 @@ const DUMP: u16 = 0x300;
 /// Create, fail if it is there.
 const CREATE: u16 = 0x400 | 0x200;
 
+const LINK_MTU: u16 = 4;
 const LINK_NAME: u16 = 3;
 const LINK_MASTER: u16 = 10;
 const LINK_INFO: u16 = 18;
@@ -112,6 +113,16 @@ impl Netlink {
     /// Switches a link on or off.
     pub fn set_up(&mut self, index: u32, up: bool) -> io::Result<()> {
         self.ask(NEW_LINK, 0, &link(index, if up { UP } else { 0 }, UP))
+    }
+
+    /// Sets the largest packet of a link, in bytes.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn set_mtu(&mut self, index: u32, bytes: u32) -> io::Result<()> {
+        let mut body = link(index, 0, 0);
+        attribute(&mut body, LINK_MTU, &bytes.to_ne_bytes());
+        self.ask(NEW_LINK, 0, &body)
     }
 
     /// Removes a link; the other end of a veth pair goes with it.

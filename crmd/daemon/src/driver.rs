@@ -411,7 +411,9 @@ impl Driver {
                 Some(LeaveReason::Duplicate(_) | LeaveReason::KeyRetired | LeaveReason::Configuration(_)) => {
                     End::Fatal(why)
                 }
-                Some(LeaveReason::Asked | LeaveReason::NoProgress) | None => End::Restart(why),
+                Some(LeaveReason::Asked | LeaveReason::NoProgress | LeaveReason::Restored) | None => {
+                    End::Restart(why)
+                }
             },
             Exit::Fenced { why } => End::Fenced(why),
         }
@@ -497,6 +499,10 @@ fn left(reason: &LeaveReason) -> String {
         LeaveReason::Asked => "left the ring".to_owned(),
         LeaveReason::NoProgress => {
             "the ring let this node go, because the cluster manager gave no sign of life".to_owned()
+        }
+        LeaveReason::Restored => {
+            "this machine goes on from a snapshot of itself; the daemon starts anew and asks the others"
+                .to_owned()
         }
         LeaveReason::Duplicate(duplicate) => format!(
             "this node is refused: its id {} belongs to host {}. Change nodeid and name in corosync.conf here",

@@ -65,7 +65,7 @@ async fn act(admin: &mut Admin, request: RingRequest) -> Result<RingReply, Admin
             Ok(RingReply::Done)
         }
         RingRequest::SetVotes { node, votes } => admin.set_votes(node, votes).await.map(|()| RingReply::Done),
-        RingRequest::SetExpected { votes } => admin.set_expected(votes).map(|()| RingReply::Done),
+        RingRequest::SetExpected { votes } => admin.set_expected(votes).await.map(|()| RingReply::Done),
         RingRequest::Kill { node } => admin.kill(node).await.map(|()| RingReply::Done),
         RingRequest::Groups => Ok(RingReply::Groups(groups(&*admin.status().await?))),
         RingRequest::Witness => Ok(RingReply::Witness(witness(&*admin.status().await?))),
@@ -79,7 +79,7 @@ fn failure(error: &AdminError) -> Failure {
         AdminError::FromFile { .. } => FailureKind::Permission,
         AdminError::NoKey(_) => FailureKind::NotFound,
         AdminError::NoNode(_) => FailureKind::NoSuchNode,
-        AdminError::NoCounters(_) => FailureKind::Usage,
+        AdminError::NoCounters(_) | AdminError::Expected { .. } => FailureKind::Usage,
         AdminError::Ring(_) => FailureKind::NotConnected,
     };
     Failure::new(kind, error.to_string())

@@ -20,12 +20,19 @@ pub enum AdminError {
     Key(#[from] StartError),
     #[error(transparent)]
     Map(#[from] KeyError),
-    #[error("'{key}' is taken from corosync.conf; change the file, then type: corosync-cfgtool -R")]
+    #[error(
+        "CS_ERR_ACCESS: '{key}' is taken from corosync.conf; change the file, then type: corosync-cfgtool -R"
+    )]
     FromFile { key: String },
-    #[error("there is no key '{0}'")]
+    #[error("CS_ERR_NOT_EXIST: there is no key '{0}'")]
     NoKey(String),
-    #[error("node {0} is not a member of the cluster")]
+    #[error("CS_ERR_NOT_EXIST: node {0} is not a member of the cluster")]
     NoNode(u32),
+    #[error(
+        "CS_ERR_INVALID_PARAM: of {wanted} expected votes {needed} are needed to act, and {present} are here; expect \
+         {present} to {most}"
+    )]
+    Expected { wanted: u32, needed: u32, present: u32, most: u32 },
     #[error("'{0}' is no group of counters; use knet, ipc, totem, schedmiss or all")]
     NoCounters(String),
     #[error(transparent)]
@@ -117,9 +124,7 @@ impl Admin {
             _ => None,
         };
         match (key, number) {
-            ("quorum.expected_votes", Some(votes)) => {
-                self.handle.quorum(quorum::Change::ExpectedVotes(votes))?;
-            }
+            ("quorum.expected_votes", Some(votes)) => self.set_expected(votes).await?,
             ("quorum.cancel_wait_for_all", Some(1)) => {
                 self.handle.quorum(quorum::Change::CancelWaitForAll)?;
             }
@@ -187,11 +192,20 @@ impl Admin {
         Ok(self.handle.quorum(quorum::Change::Votes(NodeId(node), votes))?)
     }
 
-    /// Changes the expected votes.
+    /// Changes the expected votes, as far as this partition may then still act and none of its votes is left out.
     ///
     /// # Errors
-    /// When the ring has ended.
-    pub fn set_expected(&self, votes: u32) -> Result<(), AdminError> {
+    /// When the number is too small or too large for that, or the ring has ended.
+    pub async fn set_expected(&self, votes: u32) -> Result<(), AdminError> {
+        let status = self.status().await?;
+        let members = status.view.iter().flat_map(|view| &view.members);
+        let present = members.map(|member| member.votes).fold(0_u32, u32::saturating_add);
+        let needed = votes / 2 + 1;
+        let most = present.saturating_mul(2).saturating_sub(1);
+        let two_node = status.quorum.two_node && votes <= 2;
+        if votes < present || (needed > present && !two_node) {
+            return Err(AdminError::Expected { wanted: votes, needed, present, most: most.max(present) });
+        }
         Ok(self.handle.quorum(quorum::Change::ExpectedVotes(votes))?)
     }
 

@@ -54,12 +54,9 @@ fn configuration(conf: &CorosyncConf, map: &mut Filler) {
     ] {
         map.u32(&format!("runtime.config.totem.{key}"), value);
     }
-    let hold = if timings.cancel_hold_on_retransmit { "yes" } else { "no" };
-    map.text("runtime.config.totem.cancel_token_hold_on_retransmit", hold);
-    map.text(
-        "runtime.config.totem.block_unlisted_ips",
-        if timings.block_unlisted_ips { "yes" } else { "no" },
-    );
+    let hold = u32::from(timings.cancel_hold_on_retransmit);
+    map.u32("runtime.config.totem.cancel_token_hold_on_retransmit", hold);
+    map.u32("runtime.config.totem.block_unlisted_ips", u32::from(timings.block_unlisted_ips));
     map.u32("runtime.config.totem.interface.0.knet_ping_interval", timings.token / 4);
     map.set("totem.version", Value::U32(2));
     map.text("totem.transport", conf.transport.name());
@@ -81,12 +78,10 @@ fn configuration(conf: &CorosyncConf, map: &mut Filler) {
             map.u32("nodelist.local_node_pos", u32::try_from(position).unwrap_or(u32::MAX));
         }
     }
-    map.text("runtime.services.quorum.service_id", "3");
-    for (name, id, version) in
-        [("cfg", 1, 1), ("cmap", 0, 1), ("cpg", 2, 1), ("quorum", 3, 0), ("votequorum", 5, 0)]
-    {
+    for (name, id) in [("cfg", 1), ("cmap", 0), ("cpg", 2), ("quorum", 3), ("votequorum", 5)] {
+        map.set(&format!("runtime.services.{name}.service_id"), Value::U16(id));
         map.text(&format!("internal_configuration.service.{id}.name"), format!("corosync_{name}"));
-        map.u32(&format!("internal_configuration.service.{id}.ver"), version);
+        map.u32(&format!("internal_configuration.service.{id}.ver"), 0);
     }
 }
 
@@ -118,8 +113,8 @@ fn quorum(status: &RingStatus, map: &mut Filler) {
     let quorum = &status.quorum;
     map.u32("runtime.votequorum.this_node_id", status.local.0);
     map.u32("runtime.votequorum.ev_barrier", quorum.expected_votes);
-    map.u32("runtime.votequorum.two_node", u32::from(quorum.two_node));
-    map.u32("runtime.votequorum.wait_for_all_status", u32::from(quorum.waiting_for_all));
+    map.set("runtime.votequorum.two_node", Value::U8(u8::from(quorum.two_node)));
+    map.set("runtime.votequorum.wait_for_all_status", Value::U8(u8::from(quorum.waiting_for_all)));
     map.u32("runtime.votequorum.lowest_node_id", lowest(status));
     map.u32("runtime.votequorum.highest_node_id", highest(status));
 }
@@ -145,10 +140,6 @@ fn counters(status: &RingStatus, map: &mut Filler) {
         ("stats.srp.operational_entered", own.rings_formed),
         ("stats.srp.gather_entered", own.gathers),
         ("stats.srp.operational_token_lost", own.tokens_lost),
-        ("stats.srp.avg_token_workload", micros(own.rotation)),
-        ("stats.srp.mtt_rx_token", micros(own.rotation)),
-        ("stats.pg.msg_queue_avail", own.queued_bytes),
-        ("stats.pg.msg_reserved", 0),
         ("stats.holdfast.messages_queued", own.messages_queued),
         ("stats.holdfast.messages_delivered", own.messages_delivered),
         ("stats.holdfast.bytes_delivered", own.bytes_delivered),
@@ -163,6 +154,14 @@ fn counters(status: &RingStatus, map: &mut Filler) {
         ("stats.holdfast.events_waiting_bytes", status.events_waiting),
     ] {
         map.u64(key, value);
+    }
+    for (key, value) in [
+        ("stats.srp.avg_token_workload", micros(own.rotation)),
+        ("stats.srp.mtt_rx_token", micros(own.rotation)),
+        ("stats.pg.msg_queue_avail", own.queued_bytes),
+        ("stats.pg.msg_reserved", 0),
+    ] {
+        map.u32(key, u32::try_from(value).unwrap_or(u32::MAX));
     }
     let members = status.view.as_ref().map_or(0, |view| view.members.len());
     map.u32("stats.srp.members", u32::try_from(members).unwrap_or(u32::MAX));

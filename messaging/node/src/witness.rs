@@ -1,10 +1,10 @@
 //! The program on the third machine: its socket, its key files, its record on disk and its status. All decisions are
 //! [`holdfast_totem::witness::Server`]'s.
 
-use holdfast_totem::time::Instant;
+use holdfast_totem::time::{Instant, Span};
 use holdfast_totem::witness::{
-    Algorithm, ClusterKey, ClusterView, DATAGRAM, Heuristics, SameKey, Server, ServerOutput, TieBreaker,
-    decode_records, encode_records,
+    Algorithm, ClusterKey, ClusterView, DATAGRAM, Heuristics, Record, SameKey, Server, ServerOutput,
+    TieBreaker, decode_records, encode_records,
 };
 use ring::rand::SecureRandom;
 use rustix::time::{ClockId, clock_gettime};
@@ -12,9 +12,11 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UdpSocket, UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -166,18 +168,27 @@ pub async fn serve(places: &Places, say: &mut dyn FnMut(&str)) -> Result<(), Wit
     }
     let questions = UnixListener::bind(&path).map_err(at(&path))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(at(&path))?;
-    let (mut salt, mut seed) = ([0; 32], [0; 8]);
-    let random = ring::rand::SystemRandom::new();
-    random.fill(&mut salt).and_then(|()| random.fill(&mut seed)).map_err(|_| WitnessError::Random)?;
-    let name = crate::machine::node_name();
-    let server = Server::new(&keys, records, &name, salt, u64::from_ne_bytes(seed), now())?;
+    let server = fresh(&keys, records)?;
     let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
     say(&format!("witness of {} ready on {}", names.join(", "), places.listen));
     drop(keys);
     let mut program = Program { server, udp, state: places.state.clone(), unwritten: None };
-    program.run(places, &questions, say).await.map_err(at(&places.run))?;
+    program.run(places, &questions, say).await?;
     let _ = std::fs::remove_file(socket(&places.run));
     Ok(())
+}
+
+/// A run with a salt of its own.
+fn fresh(keys: &[ClusterKey], records: Option<Vec<Record>>) -> Result<Server, WitnessError> {
+    let salt = drawn()?;
+    let name = crate::machine::node_name();
+    Ok(Server::new(keys, records, &name, salt, u64::from_ne_bytes(drawn()?), now())?)
+}
+
+fn drawn<const N: usize>() -> Result<[u8; N], WitnessError> {
+    let mut bytes = [0; N];
+    ring::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| WitnessError::Random)?;
+    Ok(bytes)
 }
 
 /// IPv6 takes IPv4 as well where the machine has both.
@@ -216,15 +227,31 @@ impl Program {
         places: &Places,
         questions: &UnixListener,
         say: &mut dyn FnMut(&str),
-    ) -> io::Result<()> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut hangup = signal(SignalKind::hangup())?;
+    ) -> Result<(), WitnessError> {
+        let io = at(&places.run);
+        let signals = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        let [Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)] = signals else {
+            return Err(io(io::Error::other("signals cannot be waited for")));
+        };
+        // Without it a restored machine is known by the pause alone.
+        let devices = crate::sys::device_events().ok().and_then(crate::sys::awaited);
         let mut buffer = vec![0; DATAGRAM + 1];
         loop {
             self.drain(say);
             let wait = self.wait();
+            let due = now() + Span::micros(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
             tokio::select! {
+                biased;
+                restored = restored(devices.as_ref()) => if restored {
+                    say("this machine goes on from a snapshot of itself: no votes are given before earlier grants are over");
+                    // What the record says is of the past as well.
+                    self.unwritten = None;
+                    self.server = fresh(&read_keys(&places.keys)?, None)?;
+                },
+                () = overslept(due) => {
+                    self.server.resumed(u64::from_ne_bytes(drawn()?));
+                    self.server.timer(now());
+                }
                 came = self.udp.recv_from(&mut buffer) => {
                     // An error belongs to a datagram sent before; that node asks again.
                     if let Ok((length, from)) = came {
@@ -295,6 +322,27 @@ impl Program {
             _ => to,
         }
     }
+}
+
+/// Whether what the kernel says about its devices is that this machine was restored.
+async fn restored(devices: Option<&AsyncFd<OwnedFd>>) -> bool {
+    let Some(devices) = devices else { return std::future::pending().await };
+    match devices.readable().await {
+        Ok(mut guard) => {
+            guard.clear_ready();
+            crate::sys::is_restored(devices.get_ref())
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Ends when the process wakes up long after this: it may have been copied with its memory.
+async fn overslept(due: Instant) {
+    const PAUSE: Span = Span::millis(100);
+    std::future::poll_fn(|_| {
+        if now().since(due) >= PAUSE { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
 }
 
 /// An IPv4 address that an IPv6 socket got, as people write it.

@@ -61,6 +61,15 @@ pub enum Input<'a> {
         /// The address that refused.
         to: SocketAddr,
     },
+    /// This process did not run for a while, and may have been copied in the meantime together with its memory. Hand
+    /// it in before anything else that happened during or after the pause.
+    Resumed {
+        /// Fresh from the system's random generator, not from what was in memory.
+        chance: u64,
+    },
+    /// The system knows that this machine goes on from a saved state (a restored snapshot, a clone of a running
+    /// machine): everything here is of the past. Nothing is said any more; ends with [`Output::Left`].
+    Restored,
     /// Leave the ring cleanly; ends with [`Output::Left`].
     Leave,
 }
@@ -253,6 +262,8 @@ pub enum LeaveReason {
     Duplicate(Duplicate),
     /// A member refuses us because our key was rotated away.
     KeyRetired,
+    /// The machine goes on from a saved state: its peers know things of this run that it does not.
+    Restored,
     /// Our configuration cannot work with the cluster's.
     Configuration(String),
 }

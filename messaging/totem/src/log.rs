@@ -47,6 +47,8 @@ pub enum Event {
     },
     /// This process did not run for a while.
     Paused(Span),
+    /// The machine goes on from a saved state.
+    Restored,
     /// A peer runs with another token time-out.
     TimeoutsDiffer {
         /// The peer.
@@ -135,6 +137,7 @@ impl Event {
             Self::Duplicate(_)
             | Self::AddressMissing { .. }
             | Self::NoProgress(_)
+            | Self::Restored
             | Self::FailedToReceive => Severity::Error,
             Self::LinkDown { .. }
             | Self::Paused(_)
@@ -174,6 +177,11 @@ impl fmt::Display for Event {
             Self::Paused(span) => write!(
                 f,
                 "this process did not run for {span}; give it a higher priority or raise the token time-out"
+            ),
+            Self::Restored => write!(
+                f,
+                "this machine goes on from a snapshot of itself: what this run knows is of the past, it ends without a \
+                 word and a new one joins"
             ),
             Self::TimeoutsDiffer { node, theirs, ours } => write!(
                 f,

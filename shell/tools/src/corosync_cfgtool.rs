@@ -42,7 +42,7 @@ pub fn run(words: Vec<String>) -> i32 {
 
 fn usage(message: &str) -> i32 {
     eprintln!("{NAME}: {message}");
-    print!("{HELP}");
+    eprintln!("Type '{NAME} -h' for the options.");
     1
 }
 
@@ -50,11 +50,14 @@ fn act(options: &Options) -> Result<i32, String> {
     let Some((action, value)) = options.given.iter().rev().find(|(letter, _)| "snRLkaHh".contains(*letter))
     else {
         print!("{HELP}");
-        return Ok(if options.given.is_empty() { 0 } else { 1 });
+        return Ok(0);
     };
     let node = || -> Result<u32, String> {
         value.parse().ok().filter(|node| *node > 0).ok_or_else(|| {
-            format!("'{value}' is no node id; use the number that 'corosync-quorumtool -l' shows")
+            format!(
+                "The nodeid was not valid, try a positive number: not '{value}', but one that 'corosync-quorumtool -l' \
+                 shows"
+            )
         })
     };
     match action {
@@ -81,7 +84,10 @@ fn act(options: &Options) -> Result<i32, String> {
         'k' => {
             let node = node()?;
             println!("Killing node {node}");
-            done(ask(NAME, RingRequest::Kill { node })?)?;
+            ask(NAME, RingRequest::Kill { node }).and_then(done).map_err(|why| {
+                let code = why.split_once(": ").map_or("CS_ERR_LIBRARY", |(code, _)| code);
+                format!("Could not kill node (error = {code})\n  {why}")
+            })?;
             Ok(0)
         }
         'a' => {

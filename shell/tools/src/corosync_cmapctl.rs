@@ -99,14 +99,15 @@ fn act(options: &Options) -> Result<bool, String> {
         return Err("Expected key after options".to_owned());
     }
     match action {
-        None => print_prefixes(words, stats),
+        None => print_prefixes(words, stats, options.has('b')),
         Some('g') => {
             for key in words {
                 let keys = map(NAME, key)?;
                 let found = keys.iter().find(|(known, _, _)| known == key);
-                let found = found
-                    .ok_or_else(|| format!("Can't get key {key}. Error CS_ERR_NOT_EXIST (no such key)"))?;
-                println!("{}", show(found, options.has('q')));
+                let found = found.ok_or_else(|| {
+                    format!("Can't get key {key}. Error CS_ERR_NOT_EXIST: there is no such key")
+                })?;
+                println!("{}", show(found, options.has('q'), options.has('b')));
             }
             Ok(true)
         }
@@ -118,7 +119,7 @@ fn act(options: &Options) -> Result<bool, String> {
         }
         Some('d') => words.iter().try_for_each(|key| delete(key)).map(|()| true),
         Some('D') => words.iter().try_for_each(|prefix| delete_prefix(prefix)).map(|()| true),
-        Some(letter) => track(words, letter == 'T'),
+        Some(letter) => track(words, letter == 'T', options.has('b')),
     }
 }
 
@@ -130,10 +131,10 @@ fn done(reply: RingReply) -> Result<bool, String> {
 }
 
 /// `key (type) = value`, or the value alone.
-fn show((key, kind, value): &(String, String, String), quiet: bool) -> String {
+fn show((key, kind, value): &(String, String, String), quiet: bool, binary: bool) -> String {
     match (quiet, kind.as_str()) {
         (true, _) => value.clone(),
-        (false, "bin") if value == "***" => format!("{key} (bin)"),
+        (false, "bin") if !binary => format!("{key} (bin)"),
         (false, _) => format!("{key} ({kind}) = {value}"),
     }
 }
@@ -143,7 +144,7 @@ fn of_map(keys: Keys, stats: bool) -> Keys {
     keys.into_iter().filter(|(key, _, _)| key.starts_with("stats.") == stats).collect()
 }
 
-fn print_prefixes(prefixes: &[String], stats: bool) -> Result<bool, String> {
+fn print_prefixes(prefixes: &[String], stats: bool, binary: bool) -> Result<bool, String> {
     let all = [String::new()];
     let prefixes = if prefixes.is_empty() { &all[..] } else { prefixes };
     let mut found = false;
@@ -151,7 +152,7 @@ fn print_prefixes(prefixes: &[String], stats: bool) -> Result<bool, String> {
         let keys = of_map(map(NAME, prefix)?, stats);
         found |= !keys.is_empty();
         for key in &keys {
-            println!("{}", show(key, false));
+            println!("{}", show(key, false, binary));
         }
     }
     Ok(found)
@@ -173,8 +174,8 @@ fn binary(name: &str) -> Result<String, String> {
         std::fs::File::open(name).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes))
     };
     read.map_err(|error| format!("{NAME}: cannot read {name}: {error}"))?;
-    String::from_utf8(bytes)
-        .map_err(|_| format!("{NAME}: {name} is not text; binary values are kept as text"))
+    // A character a byte: a request is text.
+    Ok(bytes.into_iter().map(char::from).collect())
 }
 
 fn delete(key: &str) -> Result<(), String> {
@@ -241,9 +242,10 @@ fn load(text: &str) -> Result<bool, String> {
 fn changes(
     before: &BTreeMap<String, (String, String)>,
     now: &BTreeMap<String, (String, String)>,
+    binary: bool,
 ) -> Vec<String> {
     let line = |word: &str, key: &str, (kind, value): &(String, String)| {
-        format!("{word}> {}", show(&(key.to_owned(), kind.clone(), value.clone()), false))
+        format!("{word}> {}", show(&(key.to_owned(), kind.clone(), value.clone()), false, binary))
     };
     let mut lines = Vec::new();
     for (key, value) in now {
@@ -259,7 +261,7 @@ fn changes(
     lines
 }
 
-fn track(words: &[String], prefix: bool) -> Result<bool, String> {
+fn track(words: &[String], prefix: bool, binary: bool) -> Result<bool, String> {
     let look = || -> Result<BTreeMap<String, (String, String)>, String> {
         let mut found = BTreeMap::new();
         for word in words {
@@ -292,7 +294,7 @@ fn track(words: &[String], prefix: bool) -> Result<bool, String> {
             Ok(()) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return Ok(true),
         }
         let now = look()?;
-        for line in changes(&before, &now) {
+        for line in changes(&before, &now, binary) {
             println!("{line}");
         }
         before = now;
@@ -306,9 +308,10 @@ mod tests {
     #[test]
     fn keys_have_the_shape_of_old() {
         let key = |kind: &str, value: &str| ("totem.token".to_owned(), kind.to_owned(), value.to_owned());
-        assert_eq!(show(&key("u32", "1000"), false), "totem.token (u32) = 1000");
-        assert_eq!(show(&key("u32", "1000"), true), "1000");
-        assert_eq!(show(&key("bin", "***"), false), "totem.token (bin)");
+        assert_eq!(show(&key("u32", "1000"), false, false), "totem.token (u32) = 1000");
+        assert_eq!(show(&key("u32", "1000"), true, false), "1000");
+        assert_eq!(show(&key("bin", "a\\x00"), false, false), "totem.token (bin)");
+        assert_eq!(show(&key("bin", "a\\x00"), false, true), "totem.token (bin) = a\\x00");
     }
 
     #[test]
@@ -331,7 +334,8 @@ mod tests {
         assert_eq!(
             changes(
                 &map(&[("a.a", "1"), ("b.b", "1"), ("c.c", "1")]),
-                &map(&[("b.b", "2"), ("c.c", "1"), ("d.d", "4")])
+                &map(&[("b.b", "2"), ("c.c", "1"), ("d.d", "4")]),
+                false
             ),
             ["modify> b.b (u32) = 2", "create> d.d (u32) = 4", "delete> a.a (u32) = 1"]
         );

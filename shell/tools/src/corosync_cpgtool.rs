@@ -30,14 +30,8 @@ pub fn run(words: Vec<String>) -> i32 {
         print!("{HELP}");
         return 0;
     }
-    let delimiter = match options.value('d').map(|text| (text, text.chars().next())) {
-        None | Some((_, None)) => None,
-        Some((text, Some(first))) if text.chars().count() == 1 => Some(first),
-        Some((text, Some(_))) => {
-            eprintln!("{NAME}: the delimiter '{text}' is longer than one character");
-            return 1;
-        }
-    };
+    // As of old, of a longer delimiter the first character counts.
+    let delimiter = options.value('d').and_then(|text| text.chars().next());
     let members = match ask(NAME, RingRequest::Groups) {
         Ok(RingReply::Groups(members)) => members,
         Ok(other) => {

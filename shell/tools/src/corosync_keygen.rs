@@ -44,7 +44,7 @@ pub fn run(words: Vec<String>) -> i32 {
         Some(Ok(size)) if holdfast_totem::config::KEY_SIZES.contains(&size) => size,
         Some(_) => {
             return usage(&format!(
-                "a key has 128 to 4096 bytes, not '{}'",
+                "Unsupported key size (supported <128,4096>): '{}'",
                 options.value('s').unwrap_or_default()
             ));
         }

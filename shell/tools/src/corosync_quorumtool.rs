@@ -73,11 +73,10 @@ pub fn run(words: Vec<String>) -> i32 {
 }
 
 fn act(options: &Options) -> Result<i32, String> {
-    let number = |letter: char, what: &str| -> Result<Option<u32>, String> {
-        options
-            .value(letter)
-            .map(|text| text.parse().map_err(|_| format!("'{text}' is no {what}; give a number")))
-            .transpose()
+    // The beginnings of the sentences are those of old; programs look for them.
+    let number = |letter: char, complaint: &str, least: u32| -> Result<Option<u32>, String> {
+        let read = |text: &str| text.parse().ok().filter(|number| *number >= least);
+        options.value(letter).map(|text| read(text).ok_or(format!("{complaint}, not '{text}'"))).transpose()
     };
     let style = Style {
         hexadecimal: options.has('H'),
@@ -89,31 +88,33 @@ fn act(options: &Options) -> Result<i32, String> {
             Some("n") => Order::Name,
             Some("i") => Order::Id,
             Some(other) => {
-                return Err(format!("'{other}' is no order; use a (address), i (node id) or n (name)"));
+                return Err(format!(
+                    "Invalid ordering option. valid orders are a(address), i(node ID) or n(name), not '{other}'"
+                ));
             }
         },
     };
-    let node = number('n', "node id")?;
-    if node == Some(0) {
-        return Err("a node id is never 0".to_owned());
-    }
+    let node = number('n', "The nodeid was not valid, try a positive number", 1)?;
     if options.has('h') {
         print!("{HELP}");
         Ok(0)
     } else if options.has('V') {
         println!("corosync-quorumtool version: {}", crate::corosync::SPOKEN);
         Ok(0)
-    } else if let Some(votes) = number('v', "number of votes")? {
+    } else if let Some(votes) =
+        number('v', "New votes value was not valid, try a positive number or zero", 0)?
+    {
         let node = match node {
             Some(node) => node,
             None => quorum()?.local,
         };
-        done(ask(NAME, RingRequest::SetVotes { node, votes })?)
-    } else if let Some(votes) = number('e', "number of votes")? {
-        if votes == 0 {
-            return Err("at least one vote must be expected".to_owned());
-        }
-        done(ask(NAME, RingRequest::SetExpected { votes })?)
+        let answer = ask(NAME, RingRequest::SetVotes { node, votes });
+        done(answer.map_err(|why| format!("Unable to set votes {votes} for nodeid: {node}: {why}"))?)
+    } else if let Some(votes) =
+        number('e', "New expected votes value was not valid, try a positive number", 1)?
+    {
+        let answer = ask(NAME, RingRequest::SetExpected { votes });
+        done(answer.map_err(|why| format!("Unable to set expected votes: {why}"))?)
     } else if options.has('f') || options.has('X') || options.has('C') {
         Err("the witness has no state to change by hand; edit 'quorum { device { } }' and type: corosync-cfgtool -R"
             .to_owned())

@@ -24,7 +24,7 @@ impl Options {
     /// letters.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// What is wrong, in the words of `getopt`, which scripts know.
     pub fn parse(words: &[String], letters: &str, long: &[(&str, char)]) -> Result<Options, String> {
         let takes_value = |letter: char| -> Option<bool> {
             let at = letters.find(letter).filter(|_| letter != ':')?;
@@ -38,13 +38,14 @@ impl Options {
             } else if let Some(name) = word.strip_prefix("--") {
                 let (name, value) = name.split_once('=').map_or((name, None), |(n, v)| (n, Some(v)));
                 let letter = long.iter().find(|(known, _)| *known == name).map(|(_, letter)| *letter);
-                let letter = letter.ok_or_else(|| format!("there is no option '--{name}'"))?;
+                let letter = letter.ok_or_else(|| format!("unrecognized option '--{name}'"))?;
                 let value = match (takes_value(letter), value) {
                     (Some(true), Some(value)) => value.to_owned(),
-                    (Some(true), None) => {
-                        words.next().cloned().ok_or_else(|| format!("option '--{name}' needs a value"))?
-                    }
-                    (_, Some(_)) => return Err(format!("option '--{name}' takes no value")),
+                    (Some(true), None) => words
+                        .next()
+                        .cloned()
+                        .ok_or_else(|| format!("option '--{name}' requires an argument"))?,
+                    (_, Some(_)) => return Err(format!("option '--{name}' doesn't allow an argument")),
                     (_, None) => String::new(),
                 };
                 options.given.push((letter, value));
@@ -52,12 +53,13 @@ impl Options {
                 let mut rest = word[1..].chars();
                 while let Some(letter) = rest.next() {
                     match takes_value(letter) {
-                        None => return Err(format!("there is no option '-{letter}'")),
+                        None => return Err(format!("invalid option -- '{letter}'")),
                         Some(false) => options.given.push((letter, String::new())),
                         Some(true) => {
                             let tail: String = rest.by_ref().collect();
                             let value = if tail.is_empty() { words.next().cloned() } else { Some(tail) };
-                            let value = value.ok_or_else(|| format!("option '-{letter}' needs a value"))?;
+                            let value =
+                                value.ok_or_else(|| format!("option requires an argument -- '{letter}'"))?;
                             options.given.push((letter, value));
                         }
                     }
@@ -186,9 +188,9 @@ mod tests {
         check("-sk 3", Ok(&[('s', ""), ('k', "3")]));
         check("--force --key=7", Ok(&[('H', ""), ('k', "7")]));
         check("word -s", Ok(&[('s', "")]));
-        check("-k", Err("option '-k' needs a value"));
-        check("-x", Err("there is no option '-x'"));
-        check("--force=1", Err("option '--force' takes no value"));
+        check("-k", Err("option requires an argument -- 'k'"));
+        check("-x", Err("invalid option -- 'x'"));
+        check("--force=1", Err("option '--force' doesn't allow an argument"));
         assert_eq!(Options::parse(&words("-- -s"), "s", &[]).unwrap().words, ["-s"]);
     }
 }

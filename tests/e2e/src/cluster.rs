@@ -163,6 +163,25 @@ impl Cluster {
         self.must(node, &["/bin/sh", "-c", script])
     }
 
+    /// How many nodes there are.
+    pub fn size(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Starts a tool on a node that goes on beside the test; what it prints is to be read from it.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn begin(&self, node: usize, words: &[&str]) -> Child {
+        self.command(node, words[0])
+            .args(&words[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("`nsenter` is installed")
+    }
+
     /// First process of a node; its end is the end of the machine.
     pub fn first(&self, node: usize) -> u32 {
         self.nodes[node].first

@@ -8,6 +8,7 @@ mod inside;
 mod site;
 mod switch;
 mod terminal;
+mod wires;
 
 pub use cluster::{Cluster, Said, executable};
 pub use freezer::Freezer;
@@ -15,6 +16,7 @@ pub use inside::{beside, inside};
 pub use site::Site;
 pub use switch::Switch;
 pub use terminal::Terminal;
+pub use wires::Network;
 
 use std::time::{Duration, Instant};
 

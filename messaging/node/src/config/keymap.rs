@@ -75,8 +75,14 @@ impl Value {
             "dbl" => number(kind, text, Value::Double),
             "str" if text.len() > MAX_VALUE => Err(KeyError::TooLong),
             "str" => Ok(Value::Text(text.to_owned())),
-            "bin" if text.len() > MAX_VALUE => Err(KeyError::TooLong),
-            "bin" => Ok(Value::Binary(text.as_bytes().to_vec())),
+            "bin" if text.chars().count() > MAX_VALUE => Err(KeyError::TooLong),
+            // A character a byte, so that any bytes fit into the text of a request.
+            "bin" => text
+                .chars()
+                .map(|c| u8::try_from(c).ok())
+                .collect::<Option<Vec<u8>>>()
+                .map(Value::Binary)
+                .ok_or_else(|| KeyError::Value { kind: kind.to_owned(), value: text.to_owned() }),
             other => Err(KeyError::Kind(other.to_owned())),
         }
     }
@@ -115,7 +121,10 @@ impl fmt::Display for Value {
             Value::Double(v) => write!(out, "{v:.6}"),
             Value::Text(v) => out.write_str(v),
             Value::Binary(v) if v.is_empty() => out.write_str("*empty*"),
-            Value::Binary(_) => out.write_str("***"),
+            Value::Binary(v) => v.iter().try_for_each(|byte| match byte {
+                b' '..=b'~' if *byte != b'\\' => write!(out, "{}", char::from(*byte)),
+                byte => write!(out, "\\x{byte:02X}"),
+            }),
         }
     }
 }

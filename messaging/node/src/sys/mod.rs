@@ -5,6 +5,7 @@
 
 mod announce;
 mod batch;
+mod generation;
 mod interfaces;
 mod schedule;
 
@@ -13,5 +14,6 @@ pub use batch::{
     Outgoing, ReceiveBatch, SendBatch, force_buffers, read_refusals, set_error_queue, set_probing,
     set_receive_offload,
 };
+pub use generation::{awaited, device_events, is_restored};
 pub use interfaces::{interface_addresses, route_changes};
 pub use schedule::{calendar, nice, round_robin, timer_slack};

@@ -2,6 +2,7 @@
 //!
 //! Decides nothing about the ring. It must never block on anything but its one wait.
 
+mod copies;
 mod links;
 mod sets;
 
@@ -14,7 +15,7 @@ use super::{Order, Settings, WitnessStatus, recipient};
 use crate::config::{Scheduling, WitnessSettings};
 use crate::groups::Server;
 use crate::sys;
-use holdfast_totem::io::{Guarantee, Input, Output, Send};
+use holdfast_totem::io::{Guarantee, Input, LeaveReason, Output, Send};
 use holdfast_totem::time::{Instant, Now, Span, Wall};
 use holdfast_totem::{Bytes, Config, Identity, Key, NodeId, PersistedRing, Ring, ViewKind};
 use rustix::event::{Timespec, epoll};
@@ -35,6 +36,7 @@ const TIMER: u64 = 1;
 const ROUTES: u64 = 2;
 const GROUPS_WRITE: u64 = 3;
 const WITNESS: u64 = 4;
+const DEVICES: u64 = 5;
 const LINKS: u64 = 16;
 /// Batches taken from one socket before the others have their turn.
 const ROUNDS: usize = 8;
@@ -82,6 +84,8 @@ pub(super) struct Driver {
     sets: Sets,
     timer: OwnedFd,
     routes: Option<OwnedFd>,
+    /// What the kernel says about devices; the generation of the machine is one.
+    devices: Option<OwnedFd>,
     armed: Option<Instant>,
     receive: sys::ReceiveBatch,
     send: sys::SendBatch,
@@ -126,6 +130,10 @@ impl Driver {
         if let Some(routes) = &routes {
             sets.watch(routes, ROUTES)?;
         }
+        let devices = sys::device_events().ok();
+        if let Some(devices) = &devices {
+            sets.watch(devices, DEVICES)?;
+        }
         if let Some(groups) = &groups {
             sets.watch(groups.write_fd(), GROUPS_WRITE)?;
         }
@@ -151,6 +159,7 @@ impl Driver {
             sets,
             timer,
             routes,
+            devices,
             armed: None,
             receive: sys::ReceiveBatch::default(),
             send: sys::SendBatch::default(),
@@ -267,11 +276,12 @@ impl Driver {
         while !self.finished {
             let wait = self.arm()?;
             self.sets.wait(self.groups_watched, &mut ready, wait.as_ref())?;
+            self.notice_copies(&ready)?;
             let mut looked = false;
             for event in &ready {
                 let data = event.data.u64();
                 match data {
-                    COMMANDS => {}
+                    COMMANDS | DEVICES => {}
                     TIMER => {
                         let mut count = [0; 8];
                         let _ = rustix::io::read(&self.timer, &mut count);
@@ -409,6 +419,11 @@ impl Driver {
                 }
                 Output::Left(reason) => {
                     self.finished = true;
+                    if reason == LeaveReason::Restored {
+                        // What waits is sealed with counters that were used before.
+                        self.outgoing.clear();
+                        self.witness = None;
+                    }
                     self.flush();
                     if let Some(witness) = &mut self.witness {
                         witness.leave(now);

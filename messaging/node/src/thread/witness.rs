@@ -77,6 +77,10 @@ impl Witness {
         self.settings = settings;
     }
 
+    pub fn resumed(&mut self, chance: u64) {
+        self.client.resumed(chance);
+    }
+
     pub fn rekey(&mut self, key: &Key, cluster: &str) {
         self.client.rekey(key, cluster);
     }

@@ -1,13 +1,39 @@
 //! Key rotation: two keys are accepted, the change happens when every peer that is heard can read the new one, and
-//! the old one is forgotten when nobody sends with it any more.
+//! the old one is forgotten when nobody sends with it any more. And what is done so that a copy of this process does not
+//! seal with the keys and counters of this one.
 
 use crate::config::Key;
+use crate::io::LeaveReason;
 use crate::log::Event;
 use crate::ring::Ring;
 use crate::seal::keys::Master;
 use crate::time::Span;
 
 impl Ring {
+    /// A copy of this process may run somewhere, or have run: counters and challenges go on from where it does not
+    /// come to.
+    pub(super) fn leap(&mut self, chance: u64) {
+        self.sealer.leap(chance);
+        self.chance ^= chance.rotate_left(17);
+        for peer in &mut self.peers {
+            // A challenge from before may have been answered to the copy: a fresh one is drawn with the next greeting.
+            if peer.challenge.is_some() {
+                peer.challenge = Some([0; 16]);
+            }
+        }
+        if self.sealer.is_spent() {
+            self.restored();
+        }
+    }
+
+    /// Ends without a word: what waits to be sent is sealed with counters that were used before.
+    pub(super) fn restored(&mut self) {
+        self.out.clear();
+        self.log(Event::Restored);
+        self.leave_now(LeaveReason::Restored);
+        self.wake = None;
+    }
+
     /// Takes a second key; it is sent with once every peer that is heard can read it.
     pub(super) fn rekey(&mut self, key: &Key) {
         let master = Master::new(key, &self.config.cluster_name);

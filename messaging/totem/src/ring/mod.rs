@@ -31,6 +31,7 @@ use crate::time::{Instant, Now, Span};
 use crate::wire::control::Seat;
 use crate::wire::presence::{Heard, Phase};
 use crate::witness::RingState;
+use crate::witness::planted::{self, Bug};
 
 /// Bytes that may wait to be sent.
 const QUEUE: usize = 4 << 20;
@@ -201,10 +202,18 @@ impl Ring {
         if self.gone {
             return;
         }
+        match input {
+            Input::Resumed { chance } => self.leap(chance),
+            Input::Restored => return self.restored(),
+            _ => {}
+        }
+        if self.gone {
+            return;
+        }
         self.notice_pause(now);
         match input {
             Input::Datagram { link, from, bytes } => self.datagram(link, from, bytes),
-            Input::Timer => {}
+            Input::Timer | Input::Resumed { .. } | Input::Restored => {}
             Input::Multicast { guarantee, payload } => {
                 let why = if self.leaving.is_some() {
                     Some(Refusal::Leaving)
@@ -479,7 +488,8 @@ impl Ring {
 
     fn relies_on_witness(&self) -> bool {
         let status = self.quorum.status();
-        status.quorate && status.witness_held && self.quorum.member_votes() < status.quorum
+        let relies = status.quorate && status.witness_held && self.quorum.member_votes() < status.quorum;
+        relies && !planted::is(Bug::Stubborn)
     }
 
     fn give_up_quorum(&mut self) {

@@ -354,6 +354,12 @@ impl Ring {
             self.stats.malformed += 1;
             return;
         };
+        if let Change::Votes(node, votes) = &change
+            && let Some(view) = &mut self.view
+            && let Some(member) = view.members.iter_mut().find(|member| member.id == *node)
+        {
+            member.votes = *votes;
+        }
         if let Some(status) = self.quorum.apply(sender, &change) {
             if let Some(view) = &mut self.view {
                 view.quorum = status.clone();

@@ -153,6 +153,19 @@ impl Sealer {
         self.key = master.traffic(self.node, &self.salt, self.generation);
     }
 
+    /// Leaves out a stretch of counters whose length nobody foresees: a copy of this state, which may go on from the
+    /// same counter elsewhere, will hardly ever seal anything with a key and counter that are used here. `chance` comes
+    /// fresh from the system.
+    pub fn leap(&mut self, chance: u64) {
+        // At most 2^41, so that four million leaps fit; a million datagrams of two copies meet once in 2^19 times.
+        self.counter = self.counter.saturating_add((chance >> 24) + (1 << 32));
+    }
+
+    /// So many counters are used up that a fresh salt is wanted.
+    pub fn is_spent(&self) -> bool {
+        self.counter >= u64::MAX / 2
+    }
+
     /// Begins a datagram at the end of `out`; append the body, then call [`Self::finish`] with the returned start.
     pub fn begin(&mut self, out: &mut Vec<u8>) -> usize {
         let start = out.len();

@@ -1,6 +1,7 @@
 //! Which part of a split cluster gets the witness's votes: a pure order on what is known about each part.
 
 use crate::id::NodeId;
+use crate::witness::planted::{self, Bug};
 use crate::witness::{Algorithm, Heuristics, Terms, TieBreaker};
 
 /// A part of the cluster that needs the votes and could act with them.
@@ -24,6 +25,9 @@ impl Candidate {
         let count = |what: Heuristics| {
             i64::try_from(self.heuristics.iter().filter(|h| **h == what).count()).unwrap_or(i64::MAX)
         };
+        if planted::is(Bug::NoHeuristics) {
+            return 0;
+        }
         count(Heuristics::Passed) - count(Heuristics::Failed)
     }
 
@@ -36,6 +40,7 @@ impl Candidate {
 fn favourite(tie: &TieBreaker, candidates: &[Candidate]) -> Option<NodeId> {
     let all = || candidates.iter().flat_map(|c| c.members.iter().copied());
     match tie {
+        _ if planted::is(Bug::NoTieBreaker) => None,
         TieBreaker::Lowest => all().min(),
         TieBreaker::Highest => all().max(),
         TieBreaker::Nodes(list) => {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::id::{Incarnation, NodeId, RingId};
 use crate::time::{Instant, Span};
 use crate::witness::choose::{Candidate, choose};
+use crate::witness::planted::{self, Bug};
 use crate::witness::record::Record;
 use crate::witness::wire::{Answer, Report};
 use crate::witness::{Heuristics, Terms, Verdict};
@@ -330,16 +331,22 @@ impl Ledger {
         if let Some((ring, members)) = winner
             && !continued
             && !waiting
-            && self.claims.is_empty()
+            && (self.claims.is_empty() || self.may_be_second(ring))
+            && !planted::is(Bug::Mean)
         {
             self.grant(now, ring, &members, number);
         }
     }
 
+    /// Never, but for a planted bug.
+    fn may_be_second(&self, ring: RingId) -> bool {
+        planted::is(Bug::SecondGrant) && self.claims.iter().all(|claim| claim.ring != ring)
+    }
+
     fn grant(&mut self, now: Instant, ring: RingId, members: &[NodeId], number: &mut dyn FnMut() -> u64) {
         let Some(terms) = self.terms(now) else { return };
         if let Some(since) = self.unknown_since {
-            if now.since(since) < terms.outliving() {
+            if now.since(since) < terms.outliving() && !planted::is(Bug::Forgetful) {
                 return;
             }
             self.unknown_since = None;
@@ -402,7 +409,9 @@ impl Ledger {
         let ours = self.winner == Some(report.ring);
         let named = |c: &&Claim| c.counts(report) || (c.ring == report.ring && report.grant == 0);
         if let Some(claim) = self.claims.iter().find(named).filter(|c| !c.withdrawn) {
-            let may = claim.durable && self.claims.len() == 1 && (ours || claim.counts(report));
+            let durable = claim.durable || planted::is(Bug::BeforeDisk);
+            let alone = self.claims.len() == 1 || planted::is(Bug::SecondGrant);
+            let may = durable && alone && (ours || claim.counts(report));
             return match (report.needs(), may) {
                 (true, true) => Verdict::Held(claim.grant),
                 (true, false) => Verdict::Wait,

@@ -150,6 +150,15 @@ impl Server {
         Ok(server)
     }
 
+    /// This process did not run for a while and may have been copied; `chance` is fresh from the system.
+    pub fn resumed(&mut self, chance: u64) {
+        self.chance ^= chance.rotate_left(17);
+        for cluster in &mut self.clusters {
+            cluster.sealer.leap(chance);
+            cluster.pending.clear();
+        }
+    }
+
     /// The key files were read again. Clusters that stay keep their sessions and grants.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod operations;
 mod packaging;
 mod refusals;
 mod restart;
+mod ring;
 mod shell;
 mod shutdown;
 mod split;
