@@ -1,7 +1,8 @@
 //! Random clusters planned by Debian's `crm_simulate` and by us: same placement, same actions, same result.
 //!
 //! `REFERENCE=PROGRAM` asks a `crm_simulate` of the main branch instead (built from its sources, with its schemas and
-//! libraries where it finds them): then texts, scores, drawings and graphs must be the same to the letter.
+//! libraries where it finds them): then texts, scores, drawings and graphs must be the same to the letter. With
+//! `CASES=FOLDER` the clusters are those of the folder, changed at random.
 //! `SEEDS=N` compares N clusters instead of the usual few, `SEED=S` starts elsewhere; `DIFFERENCES=FOLDER` keeps the
 //! CIBs that are answered differently, made as small as they get with `SHRINK=N` questions.
 
@@ -28,6 +29,44 @@ const CHECKED: u64 = 8;
 
 fn number(name: &str, default: u64) -> u64 {
     env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// A cluster of the folder `CASES`, after misfortune and changes.
+fn changed_case(files: &[PathBuf], seed: u64, scratch: &Scratch) -> String {
+    let index = usize::try_from(seed).expect("a small seed") % files.len();
+    let text = fs::read_to_string(&files[index]).expect("cases can be read");
+    let Ok(mut document) = Document::parse_default(&text) else { return text };
+    let mut maker = random_cib::Maker::of(&document, seed);
+    if maker.random.chance(50) {
+        more::widen(&mut document, &mut maker);
+    }
+    for _ in 0..[0, 0, 1, 1, 2][maker.random.below(5)] {
+        stories::disturb(&mut document, &mut maker);
+        events::happen(&mut document, &mut maker);
+        let input = scratch.path("story.xml");
+        fs::write(&input, document.compacted().to_string_pretty()).expect("a temporary file can be written");
+        let failing = stories::failing_operations(&mut maker);
+        let after = oracle::carry_out(&input, &failing, scratch);
+        match after.map(|after| Document::parse_default(&after)) {
+            Some(Ok(after)) => document = after,
+            Some(Err(_)) | None => break,
+        }
+    }
+    stories::disturb(&mut document, &mut maker);
+    events::happen(&mut document, &mut maker);
+    document.compacted().to_string_pretty()
+}
+
+/// The files of the folder `CASES`, if it is named.
+fn cases() -> Vec<PathBuf> {
+    let Some(folder) = env::var_os("CASES") else { return Vec::new() };
+    let entries = fs::read_dir(folder).expect("the folder of cases can be read");
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "xml"))
+        .collect();
+    files.sort();
+    files
 }
 
 /// The cluster of a seed, after some of its story.
@@ -133,8 +172,12 @@ fn same_as_the_reference() {
     let folder = env::var_os("DIFFERENCES").map(PathBuf::from);
     let (mut same, mut unanswered, mut different) = (0_u64, 0_u64, Vec::new());
     let mut explained: BTreeMap<&str, u64> = BTreeMap::new();
+    let files = cases();
     for seed in first..first + seeds {
-        let text = cluster(seed, &reference, &scratch);
+        let text = match files.is_empty() {
+            true => cluster(seed, &reference, &scratch),
+            false => changed_case(&files, seed, &scratch),
+        };
         match judge(&reference, &text, &scratch) {
             Verdict::Same => same += 1,
             Verdict::NoAnswer(why) => {
@@ -184,7 +227,7 @@ fn same_as_the_reference() {
         "{all} of {seeds} plans differ in ways that changes of the rules should explain"
     );
     assert!(
-        unanswered * 20 <= seeds.max(40),
+        !files.is_empty() || unanswered * 20 <= seeds.max(40),
         "the reference answers too few: {unanswered} of {seeds} are missing"
     );
     assert!(different.is_empty(), "{}", different.iter().take(10).cloned().collect::<Vec<_>>().join("\n"));

@@ -17,6 +17,8 @@ pub mod stories;
 pub use element::{Element, Pairs, element};
 pub use random::Random;
 
+use holdfast_xml::Document;
+
 /// When everything happens, in seconds since the epoch.
 pub const NOW: i64 = 1_790_000_000;
 
@@ -174,6 +176,46 @@ pub struct Maker {
 }
 
 impl Maker {
+    /// One that goes on with a cluster that is there already.
+    #[must_use]
+    pub fn of(document: &Document, seed: u64) -> Maker {
+        let mut random = Random::new(seed);
+        let taste = Taste::random(&mut random);
+        let mut names = Names::default();
+        for element in document.root().descendants() {
+            let (Some(id), parent) = (element.id(), element.parent().map_or("", |parent| parent.name()))
+            else {
+                continue;
+            };
+            let what = match element.name() {
+                "node" if parent == "nodes" => {
+                    names.nodes.push((element.attr("uname").unwrap_or(id).to_owned(), id.to_owned()));
+                    continue;
+                }
+                "nvpair" if element.attr("name") == Some("remote-node") => {
+                    names.remotes.extend(element.attr("value").map(str::to_owned));
+                    continue;
+                }
+                "primitive" => What::Primitive,
+                "group" => What::Group,
+                "clone" => What::Clone,
+                "bundle" => What::Bundle,
+                _ => continue,
+            };
+            let device = element.attr("class") == Some("stonith");
+            match (parent, what) {
+                ("resources", _) if !device => names.top.push((id.to_owned(), what)),
+                ("group", _) => names.members.push(id.to_owned()),
+                _ => {}
+            }
+            if what == What::Primitive {
+                let list = if device { &mut names.devices } else { &mut names.agents };
+                list.push(id.to_owned());
+            }
+        }
+        Maker { random, taste, names, counter: 10_000 }
+    }
+
     /// A number that was not used before.
     fn next(&mut self) -> usize {
         self.counter += 1;
@@ -182,6 +224,9 @@ impl Maker {
 
     fn node_name(&mut self) -> String {
         let all = self.names.nodes.len() + self.names.remotes.len();
+        if all == 0 {
+            return "nowhere".to_owned();
+        }
         let at = self.random.below(all);
         match at.checked_sub(self.names.nodes.len()) {
             None => self.names.nodes[at].0.clone(),

@@ -38,6 +38,9 @@ const FEATURES: [Feature; 22] = [
 /// Adds some rare features.
 pub fn widen(document: &mut Document, maker: &mut Maker) {
     let chance = [0, 8, 15, 25][maker.random.below(4)];
+    if maker.names.top.is_empty() {
+        return;
+    }
     for feature in FEATURES {
         if maker.random.chance(chance) {
             feature(document, maker);
