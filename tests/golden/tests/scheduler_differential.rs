@@ -36,6 +36,11 @@ fn changed_case(files: &[PathBuf], seed: u64, scratch: &Scratch) -> String {
     let index = usize::try_from(seed).expect("a small seed") % files.len();
     let text = fs::read_to_string(&files[index]).expect("cases can be read");
     let Ok(mut document) = Document::parse_default(&text) else { return text };
+    // Both must mean the same moment.
+    let root = document.root().ix();
+    if document.root().attr("execution-date").is_none() {
+        document.set_attr(root, "execution-date", &random_cib::NOW.to_string());
+    }
     let mut maker = random_cib::Maker::of(&document, seed);
     if maker.random.chance(50) {
         more::widen(&mut document, &mut maker);
