@@ -130,7 +130,7 @@ fn services_go_on_while_the_cluster_below_them_is_exchanged() {
             }
             watched("from heartbeat, services left running", || {
                 site.must(1, &format!("{HEARTBEAT} -k"));
-                site.must(0, "kill -9 $(pidof heartbeat)");
+                site.must(0, "while p=$(pidof heartbeat); do kill -9 $p; done");
                 for host in [0, 1] {
                     ours(&site, host, "pacemaker start");
                 }
