@@ -323,9 +323,15 @@ mod tests {
         let result = run(&script(text), Duration::from_millis(100), 1000);
         assert_eq!(result.ended, Ended::TimedOut(100));
         let child: i32 = result.output.stdout.trim().parse().unwrap();
-        // It belonged to the group; what is left of it is at most a zombie of its new parent.
-        let state = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-        assert!(state.is_empty() || state.contains(") Z"), "{state}");
+        // It belonged to the group; what is left of it is soon at most a zombie of its new parent.
+        let state = || std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        let until = std::time::Instant::now() + Duration::from_secs(10);
+        let mut seen = state();
+        while !seen.is_empty() && !seen.contains(") Z") {
+            assert!(std::time::Instant::now() < until, "{seen}");
+            std::thread::yield_now();
+            seen = state();
+        }
     }
 
     #[test]
