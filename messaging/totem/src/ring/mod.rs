@@ -458,7 +458,7 @@ impl Ring {
         [
             Some((self.slow_at, "peers")),
             self.next_presence().map(|at| (at, "presence")),
-            self.evaluation().map(|at| (at, "membership")),
+            self.evaluation().filter(|at| *at > self.now.mono).map(|at| (at, "membership")),
             self.gather_deadline(),
             self.form_deadline(),
             self.token_deadline(),
