@@ -81,6 +81,9 @@ impl Token {
             recovered: reader.u16()?,
             requests: Vec::new(),
         };
+        if token.aru > token.seq || token.seq == u64::MAX || token.hop == u64::MAX {
+            return Err(Malformed::Value);
+        }
         let count = reader.count(MAX_REQUESTS)?;
         token.requests.reserve_exact(count);
         for _ in 0..count {
@@ -92,9 +95,6 @@ impl Token {
             token.requests.push(request);
         }
         reader.end()?;
-        if token.aru > token.seq || token.seq == u64::MAX || token.hop == u64::MAX {
-            return Err(Malformed::Value);
-        }
         Ok(token)
     }
 }
