@@ -377,9 +377,10 @@ impl Cluster {
         // The guard first: it would start the daemon again.
         signal(first, Signal::KILL);
         for pid in below {
-            let alive = std::path::Path::new(&format!("/proc/{pid}")).exists();
-            if alive {
-                signal(pid, Signal::KILL);
+            // It may have gone with the guard in this moment.
+            let target = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id is positive");
+            if let Err(error) = kill_process(target, Signal::KILL) {
+                assert_eq!(error.raw_os_error(), rustix::io::Errno::SRCH.raw_os_error(), "{error}");
             }
         }
         self.ended(node);
