@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use holdfast_totem::config::{LinkMode, Sealing};
 use holdfast_totem::time::{Instant, Span};
-use holdfast_totem::{Guarantee, Input};
+use holdfast_totem::{Guarantee, Input, Phase, Ring};
 
 use crate::chance::Chance;
 use crate::net::{Host, Scope, Weather, WeatherId};
@@ -350,8 +350,11 @@ fn settle(world: &mut World) -> Span {
         world.died.clear();
         let now = world.now;
         world.checker.check_partitions(now);
+        // A view lasts until the next one is told, also while its ring is no longer worked in.
+        let works = |ring: &Ring| ring.phase() == Phase::Operational;
         let together = (0..hosts).all(|h| {
             world.checker.view(h).is_some_and(|v| v.members.len() == hosts)
+                && world.machines[h].ring.as_ref().is_some_and(works)
                 && world.machines[h].paused.is_none()
         });
         calm = if together { calm + 1 } else { 0 };
