@@ -322,14 +322,20 @@ impl Plan<'_> {
 
     /// Whether somebody could fence this node now.
     pub(crate) fn can_fence(&self, node: NodeIx) -> bool {
+        self.can_fence_hosts(node, self.nodes.len())
+    }
+
+    /// As `can_fence`; guests that a status shows as hosts of each other in a circle end after `depth` steps.
+    fn can_fence_hosts(&self, node: NodeIx, depth: usize) -> bool {
         let facts = self.facts;
         let options = &facts.options;
         if facts.nodes[node].is_guest() {
+            let Some(depth) = depth.checked_sub(1) else { return false };
             return self.launcher_of_node(node).is_none_or(|launcher| {
                 self.rsc(launcher)
                     .running_on
                     .iter()
-                    .all(|host| self.nodes[*host].online || self.can_fence(*host))
+                    .all(|host| self.nodes[*host].online || self.can_fence_hosts(*host, depth))
             });
         }
         if !options.fencing || !options.have_fencing {
