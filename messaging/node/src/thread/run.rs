@@ -1,23 +1,25 @@
 //! The loop of the ring's thread: wait, take what came, let the ring work, send what it says.
 //!
-//! Decides nothing about the ring. It must never block on anything but its one wait.
+//! Decides nothing about the ring. It must never block on anything but its one wait. What the ring says is handed on in
+//! `outputs`, what the manager asks is taken in `commands`.
 
+mod commands;
 mod copies;
 mod links;
+mod outputs;
 mod sets;
 
-use super::channel::{Command, Commands, EVENT_BYTES, Event, EventSender};
+use super::channel::{Command, Commands, Event, EventSender};
 use super::record;
-use super::socket::{LinkBinding, LinkSocket};
-use super::status::RingStatus;
+use super::socket::LinkSocket;
 use super::witness::Witness;
-use super::{Order, Settings, WitnessStatus, recipient};
+use super::{Settings, recipient};
 use crate::config::{Scheduling, WitnessSettings};
 use crate::groups::Server;
 use crate::sys;
-use holdfast_totem::io::{Guarantee, Input, LeaveReason, Output, Send};
+use holdfast_totem::io::{Guarantee, Input, Send};
 use holdfast_totem::time::{Instant, Now, Span, Wall};
-use holdfast_totem::{Bytes, Config, Identity, Key, NodeId, PersistedRing, Ring, ViewKind};
+use holdfast_totem::{Bytes, Config, Identity, Key, PersistedRing, Ring};
 use rustix::event::{Timespec, epoll};
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::time::{
@@ -408,110 +410,6 @@ impl Driver {
         }
     }
 
-    fn drain_outputs(&mut self, now: Now) {
-        while let Some(output) = self.ring.poll() {
-            match output {
-                Output::Send(send) => self.outgoing.push(send),
-                Output::PersistRing { ticket, record } => {
-                    if self.writer.send((ticket, record)).is_err() {
-                        self.fatal("the writer of the ring's record is gone".to_owned());
-                    }
-                }
-                Output::Left(reason) => {
-                    self.finished = true;
-                    if reason == LeaveReason::Restored {
-                        // What waits is sealed with counters that were used before.
-                        self.outgoing.clear();
-                        self.witness = None;
-                    }
-                    self.flush();
-                    if let Some(witness) = &mut self.witness {
-                        witness.leave(now);
-                        witness.give_back().into_iter().for_each(|event| self.events.send(event));
-                    }
-                    self.events.send(Event::Left(reason));
-                }
-                Output::Deliver(mut message) => {
-                    self.warm_until = now.mono + WARM;
-                    let end = message.payload.len().saturating_sub(1);
-                    let recipient = message.payload.last().copied();
-                    match (recipient, message.payload.slice(0, end)) {
-                        (Some(recipient::MANAGER), Some(payload)) => {
-                            message.payload = payload;
-                            self.tell(Event::Message(message));
-                        }
-                        (Some(recipient::DAEMON), Some(payload)) => {
-                            // An order of a newer version is not for us.
-                            if let Some(order) = Order::decode(&payload) {
-                                self.tell(Event::Ordered { sender: message.sender, order });
-                            }
-                        }
-                        (Some(recipient::GROUPS), Some(payload)) => {
-                            if let Some(groups) = &mut self.groups {
-                                groups.delivered(message.sender.0, &payload);
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-                Output::View(view) => {
-                    if let (Some(groups), ViewKind::Regular) = (&mut self.groups, view.kind) {
-                        let ids = |list: &[NodeId]| list.iter().map(|id| id.0).collect::<Vec<u32>>();
-                        let present: Vec<u32> = view.members.iter().map(|member| member.id.0).collect();
-                        groups.view(&present, &ids(&view.joined), &ids(&view.left));
-                    }
-                    self.tell(Event::View(view));
-                }
-                other => {
-                    if let Output::Log(holdfast_totem::log::Event::LinkDown { link, .. }) = &other {
-                        self.announce(*link);
-                    }
-                    if let Some(event) = Event::of(other) {
-                        self.tell(event);
-                    }
-                }
-            }
-        }
-        self.flush();
-        if let Some(groups) = &mut self.groups {
-            groups.flush(now.mono);
-        }
-        if self.events.waiting() > EVENT_BYTES * HARD_LIMIT {
-            self.fatal("the cluster manager does not take its messages".to_owned());
-        }
-    }
-
-    /// Sends what has gathered, one call for each link as far as possible.
-    fn flush(&mut self) {
-        if self.outgoing.is_empty() {
-            return;
-        }
-        for socket in &self.sockets {
-            let number = socket.binding.number;
-            let trains: Vec<sys::Outgoing<'_>> = self
-                .outgoing
-                .iter()
-                .filter(|send| send.link == number)
-                .map(|send| sys::Outgoing {
-                    to: send.to,
-                    bytes: &send.bytes,
-                    segment: usize::from(send.segment),
-                })
-                .collect();
-            if !trains.is_empty() {
-                self.send.send(socket.socket.as_fd(), &trains);
-            }
-        }
-        self.outgoing.clear();
-    }
-
-    fn fatal(&mut self, why: String) {
-        if !self.finished {
-            self.finished = true;
-            self.events.send(Event::Fatal(why));
-        }
-    }
-
     fn link_ready(&mut self, which: u64, flags: epoll::EventFlags) {
         let (number, group) = ((which / 2) as u8, which % 2 == 1);
         let Some(index) = self.sockets.iter().position(|socket| socket.binding.number == number) else {
@@ -540,127 +438,6 @@ impl Driver {
             if !more || self.finished {
                 break;
             }
-        }
-    }
-
-    fn take_commands(&mut self) {
-        let mut taken = std::mem::take(&mut self.taken);
-        self.commands.take(&mut taken);
-        for command in taken.drain(..) {
-            self.command(command);
-        }
-        self.taken = taken;
-    }
-
-    fn command(&mut self, command: Command) {
-        let now = clock();
-        match command {
-            Command::Multicast { guarantee, payload } => self.backlog.push_back((guarantee, payload)),
-            // A core that does not take its messages makes no progress, whatever it says.
-            Command::Progress if self.events.waiting() > EVENT_BYTES || self.events.is_closed() => {}
-            Command::Progress => self.ring.handle(now, Input::Progress),
-            Command::Leave => self.leaving = true,
-            Command::Reconfigure { config, bindings, new, witness } => {
-                self.reconfigure(now, config, &bindings, new);
-                if let Err(error) = self.set_witness(now, witness.map(|boxed| *boxed)) {
-                    self.events.send(Event::Warning(format!("the witness cannot be asked: {error}")));
-                }
-            }
-            Command::Rekey(key) => {
-                self.key = key.clone();
-                if let Some(witness) = &mut self.witness {
-                    witness.rekey(&key, &self.config.cluster_name);
-                }
-                self.ring.handle(now, Input::Rekey(key));
-            }
-            Command::WitnessAddresses(addresses) => {
-                if let Some(witness) = &mut self.witness {
-                    witness.addresses(now, addresses);
-                }
-            }
-            Command::Heuristics(number, passed) => {
-                if let Some(witness) = &mut self.witness {
-                    witness.heuristics(now, number, passed);
-                }
-            }
-            Command::Quorum(change) => self.ring.handle(now, Input::Quorum(change)),
-            Command::Query(answer) => {
-                // Who asked may have gone.
-                let _ = answer.send(Box::new(self.status()));
-            }
-            Command::Persisted(ticket) => self.ring.handle(now, Input::Persisted(ticket)),
-            Command::RecordFailed(why) => {
-                self.fatal(format!("{why}; without its record this node must not form rings"));
-            }
-            Command::Vanish => self.finished = true,
-        }
-        self.drain_outputs(now);
-    }
-
-    fn reconfigure(
-        &mut self,
-        now: Now,
-        mut config: Box<Config>,
-        wanted: &[LinkBinding],
-        new: Vec<LinkSocket>,
-    ) {
-        // Whether somebody stands behind the ring is not in the file.
-        config.require_progress = self.config.require_progress;
-        let mut kept = Vec::new();
-        for mut socket in std::mem::take(&mut self.sockets) {
-            let Some(binding) = wanted.iter().find(|binding| binding.bind == socket.binding.bind) else {
-                self.sets.forget(&socket.socket);
-                continue;
-            };
-            if *binding != socket.binding {
-                self.sets.forget(&socket.socket);
-                if let Some(group) = &socket.group {
-                    self.sets.forget(group);
-                }
-                let changed = socket.change(binding);
-                if let Err(error) = changed.and_then(|()| watch_link(&self.sets, &socket)) {
-                    let number = binding.number;
-                    self.events.send(Event::Warning(format!("link {number} cannot be changed: {error}")));
-                    let _ = watch_link(&self.sets, &socket);
-                }
-            }
-            kept.push(socket);
-        }
-        self.sockets = kept;
-        for socket in new {
-            if let Err(error) = watch_link(&self.sets, &socket) {
-                self.events
-                    .send(Event::Warning(format!("link {} cannot be used: {error}", socket.binding.number)));
-                continue;
-            }
-            self.sockets.push(socket);
-        }
-        self.sockets.sort_by_key(|socket| socket.binding.number);
-        self.config = config.as_ref().clone();
-        self.ring.handle(now, Input::Reconfigure(config));
-        self.read_link_states();
-    }
-
-    fn status(&self) -> RingStatus {
-        RingStatus {
-            local: self.identity.node_id,
-            name: self.identity.name.clone(),
-            config: self.config.clone(),
-            links: self.sockets.iter().map(|socket| (socket.binding.number, socket.binding.bind)).collect(),
-            view: self.ring.view().cloned(),
-            quorum: self.ring.quorum(),
-            statistics: self.ring.statistics(),
-            peers: self.ring.peer_links(),
-            send_calls: self.send.calls,
-            send_dropped: self.send.dropped,
-            events_waiting: self.events.waiting() as u64,
-            real_time: self.real_time,
-            groups: self.groups.as_ref().map(Server::members).unwrap_or_default(),
-            witness: self.witness.as_ref().map(|witness| WitnessStatus {
-                settings: witness.settings.clone(),
-                standing: witness.standing(clock()),
-            }),
-            groups_waiting: self.groups.as_ref().map_or(0, Server::waiting) as u64,
         }
     }
 }
