@@ -3,15 +3,14 @@
 //! Knows folders, links and processes. Does not know what runs on the nodes. Everything ends with the namespaces that
 //! [`crate::inside`] made.
 
+use crate::spaces::{self, Machine, children, is_alive, on, signal};
 use holdfast_agent_stock::netlink::{Entry, Netlink};
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// What a tool printed and how it ended.
 #[derive(Debug)]
@@ -25,10 +24,7 @@ pub struct Said {
 struct Node {
     name: String,
     base: PathBuf,
-    /// First process of the node; its end ends the node.
-    first: u32,
-    _machine: Child,
-    _lifeline: Option<ChildStdin>,
+    machine: Machine,
     daemon: Option<Child>,
     /// What its programs find in their environment beside the usual.
     environment: Vec<(String, String)>,
@@ -72,12 +68,8 @@ impl Cluster {
                 .expect("the scratch folder can be written");
         }
         std::fs::create_dir_all(root.join("agents/resource.d")).expect("the scratch folder can be written");
-        let mut net = Netlink::open().expect("the namespace has a network");
-        let lo = net.index("lo").expect("there is a loopback link");
-        net.set_up(lo, true).expect("the loopback link can be set up");
-        net.add_bridge("br0").expect("the kernel has bridges");
-        let bridge = net.index("br0").expect("the bridge was just made");
-        net.set_up(bridge, true).expect("the bridge can be set up");
+        let mut net = spaces::network();
+        let bridge = spaces::bridge(&mut net, "br0");
         let mut cluster = Cluster { root, nodes: Vec::new() };
         for (index, name) in names.iter().enumerate() {
             cluster.add(&mut net, bridge, index, name);
@@ -100,54 +92,17 @@ impl Cluster {
             boot = boot.display()
         );
         let script = format!("exec 3<&0; {}", script.replace("cat >", "cat <&3 >"));
-        let mut machine = Command::new("unshare")
-            .args([
-                "--net",
-                "--pid",
-                "--mount",
-                "--uts",
-                "--ipc",
-                "--fork",
-                "--kill-child=KILL",
-                "--mount-proc",
-            ])
-            .args(["sh", "-c", &script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("`unshare` is installed");
-        let mut ready = [0u8; 6];
-        machine
-            .stdout
-            .take()
-            .expect("it was piped")
-            .read_exact(&mut ready)
-            .expect("the node's namespaces can be made");
-        let first = *children(machine.id()).first().expect("the node's first process runs");
-        let cable = format!("cable{index}");
-        net.add_veth(&cable, bridge, "eth0", first).expect("the kernel has virtual cables");
-        let end = net.index(&cable).expect("the cable was just made");
-        net.set_up(end, true).expect("the cable can be set up");
+        let machine = Machine::start(&script);
+        let first = machine.first;
+        spaces::wire(net, &format!("cable{index}"), bridge, "eth0", first);
         let address = Ipv4Addr::new(10, 98, 0, index as u8 + 1);
         on(first, move || {
-            let mut net = Netlink::open().expect("the node has a network");
-            for link in ["lo", "eth0"] {
-                let index = net.index(link).expect("the link is there");
-                net.set_up(index, true).expect("the link can be set up");
-            }
+            let mut net = spaces::network();
             let index = net.index("eth0").expect("the link is there");
+            net.set_up(index, true).expect("the link can be set up");
             net.add_address(&Entry::plain(index, address.into(), 24)).expect("the address is free");
         });
-        let lifeline = machine.stdin.take();
-        self.nodes.push(Node {
-            name: name.to_owned(),
-            base,
-            first,
-            _machine: machine,
-            _lifeline: lifeline,
-            daemon: None,
-            environment: Vec::new(),
-        });
+        self.nodes.push(Node { name: name.to_owned(), base, machine, daemon: None, environment: Vec::new() });
     }
 
     /// Gives every program that is started on a node from now on one more variable.
@@ -184,12 +139,12 @@ impl Cluster {
 
     /// First process of a node; its end is the end of the machine.
     pub fn first(&self, node: usize) -> u32 {
-        self.nodes[node].first
+        self.nodes[node].machine.first
     }
 
     /// Whether the machine is on.
     pub fn is_on(&self, node: usize) -> bool {
-        is_alive(self.nodes[node].first)
+        is_alive(self.nodes[node].machine.first)
     }
 
     /// Folder of a node's state.
@@ -230,7 +185,15 @@ impl Cluster {
     fn command(&self, node: usize, tool: &str) -> Command {
         let node = &self.nodes[node];
         let mut command = Command::new("nsenter");
-        command.args(["--net", "--pid", "--mount", "--uts", "--ipc", "--target", &node.first.to_string()]);
+        command.args([
+            "--net",
+            "--pid",
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--target",
+            &node.machine.first.to_string(),
+        ]);
         let path = std::env::var("PATH").unwrap_or_default();
         command
             .arg("--")
@@ -393,12 +356,7 @@ impl Cluster {
 
     /// Numbers of the nodes that hold an address.
     pub fn holders(&self, address: &str) -> Vec<usize> {
-        let holds = |node: &Node| {
-            std::fs::read_to_string(format!("/proc/{}/net/fib_trie", node.first)).is_ok_and(|table| {
-                table.lines().any(|l| l.trim_start_matches([' ', '|', '-', '+']) == address)
-            })
-        };
-        (0..self.nodes.len()).filter(|index| holds(&self.nodes[*index])).collect()
+        (0..self.nodes.len()).filter(|index| self.nodes[*index].machine.holds(address)).collect()
     }
 }
 
@@ -406,40 +364,11 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
             for node in 0..self.nodes.len() {
-                let console = self.console(node);
-                let lines: Vec<&str> = console.lines().collect();
-                let tail = lines[lines.len().saturating_sub(60)..].join("\n");
+                let tail = spaces::tail(&self.console(node));
                 eprintln!("--- console of {}:\n{tail}", self.nodes[node].name);
             }
         }
     }
-}
-
-/// Sends a signal.
-///
-/// # Panics
-/// When there is no such process.
-pub(crate) fn signal(pid: u32, signal: Signal) {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id is positive");
-    kill_process(pid, signal).expect("the process runs");
-}
-
-/// Whether a process is there and no zombie.
-pub(crate) fn is_alive(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
-    state.is_some_and(|state| state != 'Z' && state != 'X')
-}
-
-/// Does something in the network of a process.
-pub(crate) fn on<T: Send + 'static>(pid: u32, what: impl FnOnce() -> T + Send + 'static) -> T {
-    std::thread::spawn(move || {
-        let space = std::fs::File::open(format!("/proc/{pid}/ns/net")).expect("the node runs");
-        move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Network)).expect("the node is ours");
-        what()
-    })
-    .join()
-    .expect("a thread in the node's network")
 }
 
 impl Cluster {
@@ -468,7 +397,7 @@ impl Cluster {
     /// # Panics
     /// When it is off.
     pub fn power_off(&self, node: usize) {
-        signal(self.nodes[node].first, Signal::KILL);
+        signal(self.nodes[node].machine.first, Signal::KILL);
     }
 
     /// Gives the bridge an address, for clients that ask from outside.
@@ -488,7 +417,9 @@ impl Cluster {
     /// When it is taken.
     pub fn hold_port(&self, node: usize, port: u16) -> UdpSocket {
         let address = Ipv4Addr::new(10, 98, 0, node as u8 + 1);
-        on(self.nodes[node].first, move || UdpSocket::bind((address, port)).expect("the port is free"))
+        on(self.nodes[node].machine.first, move || {
+            UdpSocket::bind((address, port)).expect("the port is free")
+        })
     }
 
     /// Ends a node's daemon and its guard, without a warning.
@@ -509,9 +440,4 @@ impl Cluster {
         signal(pid, Signal::KILL);
         pid
     }
-}
-
-pub(crate) fn children(pid: u32) -> Vec<u32> {
-    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    list.split_whitespace().filter_map(|p| p.parse().ok()).collect()
 }

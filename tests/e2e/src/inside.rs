@@ -2,6 +2,7 @@
 //!
 //! Knows how a test calls itself. Does not know what lies inside.
 
+use crate::spaces;
 use std::io::Read as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -15,21 +16,12 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// Number of the next scratch folder.
 static SCRATCHES: AtomicU32 = AtomicU32::new(0);
 
+/// As [`spaces::unshare`]; whoever is not root is made so inside.
 fn unshare() -> Command {
-    let mut command = Command::new("unshare");
+    let mut command = spaces::unshare();
     if !rustix::process::geteuid().is_root() {
         command.args(["--user", "--map-root-user"]);
     }
-    command.args([
-        "--net",
-        "--pid",
-        "--mount",
-        "--uts",
-        "--ipc",
-        "--fork",
-        "--kill-child=KILL",
-        "--mount-proc",
-    ]);
     command
 }
 

@@ -4,8 +4,10 @@
 
 mod cluster;
 mod freezer;
+pub mod heartbeat;
 mod inside;
 mod site;
+mod spaces;
 mod switch;
 mod terminal;
 mod wires;
@@ -14,6 +16,7 @@ pub use cluster::{Cluster, Said, executable};
 pub use freezer::Freezer;
 pub use inside::{beside, inside};
 pub use site::Site;
+pub use spaces::unshare;
 pub use switch::Switch;
 pub use terminal::Terminal;
 pub use wires::Network;

@@ -4,14 +4,13 @@
 //! Each machine has namespaces of its own and a disk of its own: an overlay over the whole tree of this machine, which
 //! survives when the power goes, and each start of one has a boot id of its own. Knows folders, cables and power. Does not know what runs on the machines.
 
-use crate::cluster::{Said, children, on, signal};
+use crate::cluster::Said;
+use crate::spaces::{self, Machine, on};
 use holdfast_agent_stock::netlink::{Entry, Netlink};
-use rustix::process::Signal;
-use std::io::Read as _;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Command, Stdio};
 
 /// A network: the name of the interface that leads to it, and the addresses of the others on it (the test itself).
 pub type Network<'a> = (&'a str, &'a [&'a str]);
@@ -22,15 +21,7 @@ struct Host {
     name: String,
     addresses: Vec<(String, IpAddr, u8)>,
     disk: PathBuf,
-    power: Option<Power>,
-}
-
-/// What exists while a machine is on.
-struct Power {
-    /// First process; its end ends the machine.
-    first: u32,
-    machine: Child,
-    _lifeline: Option<ChildStdin>,
+    power: Option<Machine>,
 }
 
 /// The machines of one test.
@@ -71,14 +62,9 @@ impl Site {
         std::fs::create_dir_all(&disks).expect("the scratch folder can be written");
         // An overlay cannot lie on an overlay, which the scratch folder may be on.
         must(Command::new("mount").args(["-t", "tmpfs", "-o", "size=512m", "none"]).arg(&disks));
-        let mut net = Netlink::open().expect("the namespace has a network");
-        let lo = net.index("lo").expect("there is a loopback link");
-        net.set_up(lo, true).expect("the loopback link can be set up");
+        let mut net = spaces::network();
         for (interface, own) in networks {
-            let bridge = format!("br-{interface}");
-            net.add_bridge(&bridge).expect("the kernel has bridges");
-            let index = net.index(&bridge).expect("the bridge was just made");
-            net.set_up(index, true).expect("the bridge can be set up");
+            let index = spaces::bridge(&mut net, &format!("br-{interface}"));
             for address in *own {
                 let (address, prefix) = cidr(address);
                 net.add_address(&Entry::plain(index, address, prefix)).expect("the address is free");
@@ -136,24 +122,9 @@ impl Site {
             echo {name} > /proc/sys/kernel/hostname
             exec chroot $tree sh -ec '{clean}; echo ready; exec 3<&0; cat <&3 > /dev/null & wait'"
         );
-        let mut machine = Command::new("unshare")
-            .args(["--net", "--pid", "--mount", "--uts", "--ipc", "--fork", "--kill-child=KILL"])
-            .args(["--mount-proc", "sh", "-c", &script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("`unshare` is installed");
-        let mut ready = [0u8; 6];
-        machine
-            .stdout
-            .take()
-            .expect("it was piped")
-            .read_exact(&mut ready)
-            .expect("the machine's namespaces and disks can be made");
-        let first = *children(machine.id()).first().expect("the machine's first process runs");
-        let lifeline = machine.stdin.take();
-        self.wire(host, first);
-        self.hosts[host].power = Some(Power { first, machine, _lifeline: lifeline });
+        let machine = Machine::start(&script);
+        self.wire(host, machine.first);
+        self.hosts[host].power = Some(machine);
         if fresh && self.install {
             self.install(host);
         }
@@ -164,15 +135,10 @@ impl Site {
         let wires = self.hosts[host].addresses.clone();
         for (interface, _, _) in &wires {
             let bridge = net.index(&format!("br-{interface}")).expect("the network was made");
-            let cable = cable_name(host, interface);
-            net.add_veth(&cable, bridge, interface, first).expect("the kernel has virtual cables");
-            let end = net.index(&cable).expect("the cable was just made");
-            net.set_up(end, true).expect("the cable can be set up");
+            spaces::wire(&mut net, &cable_name(host, interface), bridge, interface, first);
         }
         on(first, move || {
-            let mut net = Netlink::open().expect("the machine has a network");
-            let lo = net.index("lo").expect("there is a loopback link");
-            net.set_up(lo, true).expect("the loopback link can be set up");
+            let mut net = spaces::network();
             for (interface, address, prefix) in wires {
                 let index = net.index(&interface).expect("the link is there");
                 net.set_up(index, true).expect("the link can be set up");
@@ -199,8 +165,7 @@ impl Site {
         for network in &self.networks {
             self.link(host, network, false);
         }
-        signal(power.first, Signal::KILL);
-        let _ = power.machine.wait();
+        power.end();
         // The kernel takes the cables away some time after the machine.
         let mut net = Netlink::open().expect("the namespace has a network");
         for network in &self.networks {
@@ -343,13 +308,7 @@ impl Site {
 
     /// Numbers of the machines that are on and hold an address.
     pub fn holders(&self, address: &str) -> Vec<usize> {
-        let holds = |host: &Host| {
-            host.power.as_ref().is_some_and(|power| {
-                std::fs::read_to_string(format!("/proc/{}/net/fib_trie", power.first)).is_ok_and(|table| {
-                    table.lines().any(|l| l.trim_start_matches([' ', '|', '-', '+']) == address)
-                })
-            })
-        };
+        let holds = |host: &Host| host.power.as_ref().is_some_and(|power| power.holds(address));
         (0..self.hosts.len()).filter(|index| holds(&self.hosts[*index])).collect()
     }
 
@@ -379,9 +338,7 @@ impl Drop for Site {
             for file in ["/var/log/holdfast/start.log", "/var/log/holdfast/holdfast.log", "/var/log/ha-log"] {
                 let path = format!("/proc/{}/root{file}", power.first);
                 let Ok(bytes) = std::fs::read(path) else { continue };
-                let text = String::from_utf8_lossy(&bytes);
-                let lines: Vec<&str> = text.lines().collect();
-                let tail = lines[lines.len().saturating_sub(60)..].join("\n");
+                let tail = spaces::tail(&String::from_utf8_lossy(&bytes));
                 eprintln!("--- {file} of {}:\n{tail}", self.hosts[host].name);
             }
         }

@@ -2,7 +2,8 @@
 //!
 //! Knows machines by name and first process. Does not know why one is switched off.
 
-use crate::cluster::{Cluster, is_alive, signal};
+use crate::cluster::Cluster;
+use crate::spaces::{is_alive, signal};
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

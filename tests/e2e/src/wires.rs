@@ -2,7 +2,8 @@
 //!
 //! Knows links and addresses. Does not know what runs on the nodes.
 
-use crate::cluster::{Cluster, on};
+use crate::cluster::Cluster;
+use crate::spaces::{self, on};
 use holdfast_agent_stock::netlink::{Entry, Netlink};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -62,14 +63,9 @@ impl Cluster {
     /// When the kernel refuses.
     pub fn second_network(&self) {
         let mut net = Netlink::open().expect("the namespace has a network");
-        net.add_bridge("br1").expect("the kernel has bridges");
-        let bridge = net.index("br1").expect("the bridge was just made");
-        net.set_up(bridge, true).expect("the bridge can be set up");
+        let bridge = spaces::bridge(&mut net, "br1");
         for node in 0..self.size() {
-            let cable = Network::Second.cable(node);
-            net.add_veth(&cable, bridge, "eth1", self.first(node)).expect("the kernel has virtual cables");
-            let end = net.index(&cable).expect("the cable was just made");
-            net.set_up(end, true).expect("the cable can be set up");
+            spaces::wire(&mut net, &Network::Second.cable(node), bridge, "eth1", self.first(node));
             self.give(node, Network::Second, Network::Second.v4(node).into(), 24);
         }
     }

@@ -4,23 +4,12 @@
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::path::{Path, PathBuf};
 
+use holdfast_golden::random_cib::Random;
 use holdfast_golden::shared;
 use holdfast_scheduler::{facts, schedule, simulate};
 use holdfast_xml::{Document, Limits, NodeIx};
-
-/// A small generator of random numbers (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 16).unwrap_or(0) % limit.max(1)
-    }
-}
 
 const VALUES: &[&str] = &[
     "",
@@ -218,45 +207,50 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-#[test]
-fn edited_inputs_are_planned() {
-    let Some(folder) = shared::folder("conformance/scheduler/xml") else { return };
-    let mut inputs: Vec<_> = fs::read_dir(folder)
+/// Gives one input after the other, drawn at random, to `each` with its seed. Says how many were given: none where the
+/// inputs are not there.
+fn draw(runs: u64, mut each: impl FnMut(u64, &Path, &mut Random) + Send) -> u64 {
+    let Some(folder) = shared::folder("conformance/scheduler/xml") else { return 0 };
+    let mut inputs: Vec<PathBuf> = fs::read_dir(folder)
         .expect("the folder can be read")
         .filter_map(|entry| Some(entry.ok()?.path()))
         .collect();
     inputs.sort();
-    let edits = number("EDITS", 400);
     let first = number("SEED", 1);
-    let (sender, receiver) = mpsc::channel();
-    // Chains of orderings are walked recursively.
-    let worker = std::thread::Builder::new().stack_size(512 << 20).spawn(move || {
-        for seed in first..first + edits {
-            let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-            for _ in 0..4 {
-                random.below(1);
+    std::thread::scope(|scope| {
+        // Chains of orderings are walked recursively.
+        let worker = std::thread::Builder::new().stack_size(512 << 20).spawn_scoped(scope, || {
+            for seed in first..first + runs {
+                let mut random = Random::new(seed);
+                let input = &inputs[random.below(inputs.len())];
+                each(seed, input, &mut random);
             }
-            let input = &inputs[random.below(inputs.len())];
-            let text = fs::read(input).expect("inputs can be read");
-            let mut document = Document::parse(&text, &Limits::default()).expect("inputs are well-formed");
-            for _ in 0..1 + random.below(6) {
-                edit(&mut document, &mut random);
-            }
-            let begin = std::time::Instant::now();
-            let whole = random.below(8) == 0;
-            let run = AssertUnwindSafe(|| if whole { upgraded(&document) } else { plan(&document) });
-            let panicked = catch_unwind(run).is_err();
-            if begin.elapsed().as_secs() > 20 {
-                eprintln!("seed {seed} took {} s", begin.elapsed().as_secs());
-            }
-            if panicked {
-                let name = input.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                sender.send((seed, name)).expect("the test listens");
-            }
+        });
+        worker.expect("a thread can be made").join().expect("nothing that is drawn makes it panic");
+    });
+    runs
+}
+
+#[test]
+fn edited_inputs_are_planned() {
+    let mut panics: Vec<(u64, String)> = Vec::new();
+    let edits = draw(number("EDITS", 400), |seed, input, random| {
+        let text = fs::read(input).expect("inputs can be read");
+        let mut document = Document::parse(&text, &Limits::default()).expect("inputs are well-formed");
+        for _ in 0..1 + random.below(6) {
+            edit(&mut document, random);
+        }
+        let begin = std::time::Instant::now();
+        let whole = random.below(8) == 0;
+        let run = AssertUnwindSafe(|| if whole { upgraded(&document) } else { plan(&document) });
+        let panicked = catch_unwind(run).is_err();
+        if begin.elapsed().as_secs() > 20 {
+            eprintln!("seed {seed} took {} s", begin.elapsed().as_secs());
+        }
+        if panicked {
+            panics.push((seed, input.file_stem().unwrap_or_default().to_string_lossy().into_owned()));
         }
     });
-    worker.expect("a thread can be made").join().expect("panics are caught");
-    let panics: Vec<(u64, String)> = receiver.into_iter().collect();
     eprintln!("{edits} edited inputs planned, {} panics", panics.len());
     assert!(panics.is_empty(), "{panics:?}");
 }
@@ -264,36 +258,21 @@ fn edited_inputs_are_planned() {
 /// Bytes of an input with some of them changed, cut off or doubled: read or refused with a place, never a panic.
 #[test]
 fn damaged_bytes_are_read_or_refused() {
-    let Some(folder) = shared::folder("conformance/scheduler/xml") else { return };
-    let mut inputs: Vec<_> = fs::read_dir(folder)
-        .expect("the folder can be read")
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    inputs.sort();
-    let runs = number("BYTES", 300);
-    let first = number("SEED", 1);
-    let worker = std::thread::Builder::new().stack_size(512 << 20).spawn(move || {
-        let mut read = 0u64;
-        for seed in first..first + runs {
-            let mut random = Random(seed.wrapping_mul(0xD134_2543_DE82_EF95) | 1);
-            for _ in 0..4 {
-                random.below(1);
-            }
-            let mut bytes = fs::read(&inputs[random.below(inputs.len())]).expect("inputs can be read");
-            for _ in 0..1 + random.below(6) {
-                damage(&mut bytes, &mut random);
-            }
-            match Document::parse(&bytes, &Limits::default()) {
-                Ok(document) => {
-                    read += 1;
-                    plan(&document);
-                }
-                Err(error) => assert!(!error.to_string().is_empty()),
-            }
+    let mut read = 0;
+    let runs = draw(number("BYTES", 300), |_, input, random| {
+        let mut bytes = fs::read(input).expect("inputs can be read");
+        for _ in 0..1 + random.below(6) {
+            damage(&mut bytes, random);
         }
-        eprintln!("{runs} damaged inputs: {read} read, {} refused", runs - read);
+        match Document::parse(&bytes, &Limits::default()) {
+            Ok(document) => {
+                read += 1;
+                plan(&document);
+            }
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
     });
-    worker.expect("a thread can be made").join().expect("no damage makes it panic");
+    eprintln!("{runs} damaged inputs: {read} read, {} refused", runs - read);
 }
 
 fn damage(bytes: &mut Vec<u8>, random: &mut Random) {

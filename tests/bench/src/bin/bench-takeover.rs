@@ -6,32 +6,19 @@
 //! started on the other node, by the clock that both share. Exit status 1 when a run of ours is above its limit.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use holdfast_e2e::{Site, wait};
+use holdfast_e2e::heartbeat::{
+    HEARTBEAT, PAIR, PAIR_HOSTS, configure, hand_over, pair_ha_cf, start_heartbeat,
+};
+use holdfast_e2e::{Site, unshare, wait};
 
 const SCRATCH: &str = "HOLDFAST_BENCH_SCRATCH";
-const HEARTBEAT: &str = "/usr/libexec/heartbeat/heartbeat";
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Deadtime of the files, and what the detection and the agents may add to it.
 const DEADTIME_MS: u128 = 1000;
 const ALLOWANCE_MS: u128 = 500;
-const HA_CF: &str = "\
-logfile /var/log/ha-log
-keepalive 200ms
-deadtime 1
-warntime 500ms
-initdead 12
-udpport 694
-realtime off
-ucast eth0 10.77.0.1
-ucast eth0 10.77.0.2
-ucast eth1 10.78.0.1
-ucast eth1 10.78.0.2
-auto_failback on
-node hba hbb
-";
 const HARESOURCES: &str = "hba IPaddr2::10.77.0.100/24/eth0 noted::one\n";
 /// Notes when it started, in nanoseconds.
 const NOTED: &str = r#"#!/bin/sh
@@ -59,13 +46,8 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let own = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("bench-takeover"));
-    let status = Command::new("unshare")
-        .args(["--net", "--pid", "--mount", "--uts", "--ipc", "--fork", "--kill-child=KILL", "--mount-proc"])
-        .arg(own)
-        .arg(runs.to_string())
-        .env(SCRATCH, &scratch)
-        .stdin(Stdio::null())
-        .status();
+    let status =
+        unshare().arg(own).arg(runs.to_string()).env(SCRATCH, &scratch).stdin(Stdio::null()).status();
     // What stays is small and in the folder for temporary files.
     let _ = std::fs::remove_dir_all(&scratch);
     match status {
@@ -94,25 +76,17 @@ fn inside(scratch: &Path, runs: usize) -> ExitCode {
 /// Takes the first machine's power away again and again.
 fn measure(name: &str, scratch: PathBuf, runs: usize, theirs: bool) -> Vec<u128> {
     let nets: [(&str, &[&str]); 2] = [("eth0", &[]), ("eth1", &[])];
-    let wires: [(&str, &[(&str, &str)]); 2] = [
-        ("hba", &[("eth0", "10.77.0.1/24"), ("eth1", "10.78.0.1/24")]),
-        ("hbb", &[("eth0", "10.77.0.2/24"), ("eth1", "10.78.0.2/24")]),
-    ];
     let mut site =
-        if theirs { Site::as_it_is(scratch, &nets, &wires) } else { Site::new(scratch, &nets, &wires) };
+        if theirs { Site::as_it_is(scratch, &nets, &PAIR) } else { Site::new(scratch, &nets, &PAIR) };
+    let ha_cf = pair_ha_cf("1", "500ms");
     for host in 0..2 {
-        site.write(host, "/etc/hosts", "10.77.0.1 hba\n10.77.0.2 hbb\n", 0o644);
-        site.write(host, "/etc/ha.d/ha.cf", HA_CF, 0o644);
-        site.write(host, "/etc/ha.d/haresources", HARESOURCES, 0o644);
-        site.write(host, "/etc/ha.d/authkeys", "auth 1\n1 sha1 not-a-secret\n", 0o600);
+        configure(&site, host, &ha_cf, HARESOURCES, "auth 1\n1 sha1 not-a-secret\n", PAIR_HOSTS);
         site.write(host, "/etc/ha.d/resource.d/noted", NOTED, 0o755);
         site.must(host, "rm -f /var/lib/started");
     }
     if !theirs {
         site.must(0, "haresources2cib --stout");
-        for file in ["/etc/corosync/corosync.conf", "/etc/corosync/authkey"] {
-            site.copy(0, 1, file);
-        }
+        hand_over(&site, 1);
     }
     for host in 0..2 {
         start(&site, host, theirs);
@@ -161,12 +135,7 @@ fn at_home(site: &Site) {
 
 fn start(site: &Site, host: usize, theirs: bool) {
     if theirs {
-        site.must(
-            host,
-            "mkdir -p /run/heartbeat/ccm /run/heartbeat/crm /run/heartbeat/dopd /run/lock/subsys /run/resource-agents
-             chown -R hacluster:haclient /run/heartbeat; chmod 750 /run/heartbeat /run/heartbeat/*",
-        );
-        site.must(host, &format!("{HEARTBEAT} >/dev/null 2>&1"));
+        start_heartbeat(site, host);
     } else {
         site.must(host, "service heartbeat start");
     }

@@ -1,27 +1,19 @@
 //! The tools as the agents of the distributions call them: each form that is found in `resource-agents` and Pacemaker's
 //! own agents, with its options in their order.
 
-use crate::common::{PATIENCE, configure, wait_shows};
+use crate::common::{NODES, PATIENCE, commit, online};
 use holdfast_e2e::{Cluster, inside, wait};
-
-const NODES: [&str; 2] = ["test7", "test8"];
 
 /// A cluster with a promotable resource and one with a utilization; `db` is the instance that calls.
 fn started(scratch: std::path::PathBuf) -> Cluster {
-    let mut cluster = Cluster::new(scratch, &NODES);
-    configure(&cluster, &NODES);
-    cluster.start(0);
-    cluster.start(1);
-    wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
-    let said = cluster.run_typing(
-        0,
-        &["crm", "configure"],
+    let cluster = online(scratch, &NODES);
+    commit(
+        &cluster,
         "property stonith-enabled=false no-quorum-policy=ignore\n\
          primitive vm ocf:heartbeat:Dummy op monitor interval=10s\n\
          primitive db ocf:pacemaker:Stateful op monitor interval=10s role=Promoted op monitor interval=11s role=Unpromoted\n\
-         clone dbs db meta promotable=true\ncommit\n",
+         clone dbs db meta promotable=true",
     );
-    assert_eq!(said.status, 0, "{}", said.text);
     cluster.must(0, &["crm_resource", "--wait"]);
     cluster
 }

@@ -1,11 +1,9 @@
 //! Alert programs: which events they hear of, where, and what they are told.
 
-use crate::common::{configure, wait_shows, wait_started};
-use holdfast_e2e::{Cluster, Switch, inside, wait};
+use crate::common::{NODES, commit, configured, join, wait_started};
+use holdfast_e2e::{Switch, inside, wait};
 use std::path::Path;
 use std::time::Duration;
-
-const NODES: [&str; 2] = ["test7", "test8"];
 
 /// Writes its variables on one line into a file named after the node and the recipient.
 const PROGRAM: &str = r#"#!/bin/sh
@@ -30,14 +28,11 @@ fn wait_line(path: &Path, wanted: &[&str]) {
 #[test]
 fn alert_programs_hear_of_what_they_selected() {
     inside("alerts::alert_programs_hear_of_what_they_selected", |scratch| {
-        let mut cluster = Cluster::new(scratch, &NODES);
-        configure(&cluster, &NODES);
+        let mut cluster = configured(scratch, &NODES);
         let switch = Switch::new(&cluster, &NODES);
         cluster.script("sbin", "tell", PROGRAM);
         cluster.script("sbin", "hang", "#!/bin/sh\nexec sleep 1000\n");
-        cluster.start(0);
-        cluster.start(1);
-        wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
+        join(&mut cluster, &NODES);
         let root = cluster.root().to_owned();
         let (all, few) = (root.join("all"), root.join("few"));
         for file in [&all, &few] {
@@ -61,14 +56,12 @@ fn alert_programs_hear_of_what_they_selected() {
             root.display()
         );
         cluster.must(0, &["cibadmin", "--create", "--scope", "configuration", "--xml-text", &alerts]);
-        let said = cluster.run_typing(
-            0,
-            &["crm", "configure"],
+        commit(
+            &cluster,
             "property stonith-enabled=true no-quorum-policy=ignore\n\
              primitive plug stonith:fence_switch params pcmk_host_list=\"test7 test8\"\n\
-             primitive d ocf:heartbeat:Dummy\nlocation home d 50: test8\ncommit\n",
+             primitive d ocf:heartbeat:Dummy\nlocation home d 50: test8",
         );
-        assert_eq!(said.status, 0, "{}", said.text);
         wait_started(&cluster, 0, &["d"], "test8");
         wait_line(
             &all,

@@ -1,16 +1,10 @@
 //! Bad input to a running cluster: it is refused with the place and the cure, and nothing of it stays.
 
-use crate::common::{PATIENCE, configure, wait_shows, wait_started};
+use crate::common::{NODES, PATIENCE, commit, configured, online, wait_shows, wait_started};
 use holdfast_e2e::{Cluster, Said, inside, wait};
 
-const NODES: [&str; 2] = ["test7", "test8"];
-
 fn started(scratch: std::path::PathBuf) -> Cluster {
-    let mut cluster = Cluster::new(scratch, &NODES);
-    configure(&cluster, &NODES);
-    cluster.start(0);
-    cluster.start(1);
-    wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
+    let cluster = online(scratch, &NODES);
     cluster.must(0, &["crm", "configure", "property", "stonith-enabled=false", "no-quorum-policy=ignore"]);
     cluster.must(0, &["crm", "configure", "primitive", "kept", "ocf:heartbeat:Dummy"]);
     wait_shows(&cluster, 1, &["kept"]);
@@ -164,17 +158,14 @@ fn agents_that_misbehave() {
         for name in ["odd", "vanishes"] {
             std::fs::copy(cluster.root().join("agents/init.d/odd"), folder.join(name)).unwrap();
         }
-        let said = cluster.run_typing(
-            0,
-            &["crm", "configure"],
+        commit(
+            &cluster,
             "rsc_defaults migration-threshold=1\n\
              primitive hangs ocf:test:odd params way=hangs op start timeout=1s interval=0\n\
              primitive floods ocf:test:odd params way=floods\n\
              primitive dies ocf:test:odd params way=dies\n\
-             primitive vanishes ocf:test:vanishes meta target-role=Stopped\n\
-             commit\n",
+             primitive vanishes ocf:test:vanishes meta target-role=Stopped",
         );
-        assert_eq!(said.status, 0, "{}", said.text);
         wait_started(&cluster, 0, &["kept"], "test7");
         wait("the flood to be over", PATIENCE, || {
             let seen = crate::common::status(&cluster, 0);
@@ -213,8 +204,7 @@ fn agents_that_misbehave() {
 #[test]
 fn folders_that_cannot_be_used() {
     inside("bad_input::folders_that_cannot_be_used", |scratch| {
-        let mut cluster = Cluster::new(scratch, &NODES);
-        configure(&cluster, &NODES);
+        let mut cluster = configured(scratch, &NODES);
         let state = cluster.etc(0).parent().unwrap().join("state");
         let check = |cluster: &mut Cluster, what: &str, wanted: &[&str]| {
             let before = cluster.console(0).len();

@@ -1,6 +1,6 @@
 //! The corosync tutorial: a key, `corosync.conf`, a `crm configure` session, standby, stickiness, a stopped node.
 
-use crate::common::{PATIENCE, SERVICE, configure, status, wait_holder, wait_shows, wait_started};
+use crate::common::{PATIENCE, SERVICE, status, wait_holder, wait_shows, wait_started, with_service};
 use holdfast_e2e::{Cluster, inside, wait};
 
 const NODES: [&str; 2] = ["node1.magedu.com", "node2.magedu.com"];
@@ -15,13 +15,7 @@ fn crm(cluster: &Cluster, lines: &str) -> String {
 }
 
 fn started(scratch: std::path::PathBuf) -> Cluster {
-    let mut cluster = Cluster::new(scratch, &NODES);
-    cluster.script("init.d", "httpd", SERVICE);
-    configure(&cluster, &NODES);
-    cluster.start(0);
-    cluster.start(1);
-    wait_shows(&cluster, 0, &["Online: [ node1.magedu.com node2.magedu.com ]"]);
-    cluster
+    with_service(scratch, &NODES, "httpd", SERVICE)
 }
 
 const PRIMITIVES: &str = "\

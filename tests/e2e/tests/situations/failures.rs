@@ -1,12 +1,12 @@
 //! Daemons that die and machines that were copied.
 
-use crate::common::{SERVICE, configure, corosync_conf, wait_holder, wait_shows, wait_started};
+use crate::common::{
+    ADDRESS, NODES, SERVICE, WEB, commit, configure, corosync_conf, join, wait_holder, wait_shows,
+    wait_started, with_service,
+};
 use holdfast_e2e::{Cluster, inside, wait};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-const NODES: [&str; 2] = ["test7", "test8"];
-const ADDRESS: &str = "10.98.0.209";
 
 /// Ends the watch, also when the test fails.
 struct End<'a>(&'a AtomicBool);
@@ -20,20 +20,8 @@ impl Drop for End<'_> {
 #[test]
 fn a_crashed_daemon_comes_back_and_finds_its_resources() {
     inside("failures::a_crashed_daemon_comes_back_and_finds_its_resources", |scratch| {
-        let mut cluster = Cluster::new(scratch, &NODES);
-        cluster.script("init.d", "http", SERVICE);
-        configure(&cluster, &NODES);
-        cluster.start(0);
-        cluster.start(1);
-        wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
-        let said = cluster.run_typing(
-            0,
-            &["crm", "configure"],
-            "property stonith-enabled=false no-quorum-policy=ignore\n\
-             primitive ip ocf:heartbeat:IPaddr2 params ip=10.98.0.209 nic=eth0 cidr_netmask=24 op monitor interval=1s\n\
-             primitive http lsb:http\ngroup web ip http\nlocation home web 50: test7\ncommit\n",
-        );
-        assert_eq!(said.status, 0, "{}", said.text);
+        let cluster = with_service(scratch, &NODES, "http", SERVICE);
+        commit(&cluster, WEB);
         wait_started(&cluster, 0, &["ip", "http"], "test7");
         wait_holder(&cluster, ADDRESS, 0);
         let done = AtomicBool::new(false);
@@ -79,9 +67,7 @@ fn a_copied_machine_is_refused() {
         std::fs::copy(cluster.etc(0).join("authkey"), cluster.etc(2).join("authkey")).unwrap();
         let copied = corosync_conf(&NODES).replace("ring0_addr: 10.98.0.1", "ring0_addr: 10.98.0.3");
         std::fs::write(cluster.etc(2).join("corosync.conf"), copied).unwrap();
-        cluster.start(0);
-        cluster.start(1);
-        wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
+        join(&mut cluster, &NODES);
         cluster.start(2);
         let status = cluster.ended(2);
         let said = cluster.console(2);

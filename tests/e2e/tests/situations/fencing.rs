@@ -1,33 +1,22 @@
 //! Nodes that fall silent and are switched off before anything starts elsewhere.
 
-use crate::common::{SERVICE, configure, status, wait_shows, wait_started};
+use crate::common::{ADDRESS, NODES, PATIENCE, SERVICE, commit, configured, join, status, wait_started};
 use holdfast_e2e::{Cluster, Freezer, Switch, inside, wait};
-use std::time::Duration;
-
-const NODES: [&str; 2] = ["test7", "test8"];
-const ADDRESS: &str = "10.98.0.209";
-/// Longer than any time-out here.
-const LONG: Duration = Duration::from_secs(25);
 
 /// Two nodes on a switch; the address runs on the second.
 fn started(scratch: std::path::PathBuf, more: &str) -> (Cluster, Switch) {
-    let mut cluster = Cluster::new(scratch, &NODES);
+    let mut cluster = configured(scratch, &NODES);
     cluster.script("init.d", "http", SERVICE);
-    configure(&cluster, &NODES);
     let switch = Switch::new(&cluster, &NODES);
-    cluster.start(0);
-    cluster.start(1);
-    wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
-    let said = cluster.run_typing(
-        0,
-        &["crm", "configure"],
+    join(&mut cluster, &NODES);
+    commit(
+        &cluster,
         &format!(
             "property stonith-enabled=true no-quorum-policy=ignore\n\
              primitive ip ocf:heartbeat:IPaddr2 params ip={ADDRESS} nic=eth0 cidr_netmask=24 op monitor interval=1s\n\
-             primitive http lsb:http\ngroup web ip http\nlocation home web 50: test8\n{more}\ncommit\n"
+             primitive http lsb:http\ngroup web ip http\nlocation home web 50: test8\n{more}"
         ),
     );
-    assert_eq!(said.status, 0, "{}", said.text);
     wait_started(&cluster, 0, &["ip", "http"], "test8");
     assert_eq!(cluster.holders(ADDRESS), [1]);
     (cluster, switch)
@@ -37,7 +26,7 @@ const PLUG: &str = "primitive plug stonith:fence_switch params pcmk_host_list=\"
 
 /// The first node takes over, and not before the second is off.
 fn taken_over(cluster: &Cluster, switch: &Switch) {
-    wait("the first node to take over", LONG, || {
+    wait("the first node to take over", PATIENCE, || {
         let holders = cluster.holders(ADDRESS);
         assert!(holders.len() < 2, "the address is on both nodes");
         if holders == [0] {
@@ -70,7 +59,7 @@ fn a_node_whose_core_hangs_is_out_and_fenced() {
         };
         let daemon = cluster.daemon_proper(1).unwrap();
         freezer.freeze(daemon, |thread| thread != "ring");
-        wait("the hanging node to be out of the ring", LONG, || {
+        wait("the hanging node to be out of the ring", PATIENCE, || {
             let seen = status(&cluster, 0);
             if seen.contains("Online: [ test7 test8 ]") { Err(seen) } else { Ok(()) }
         });
@@ -95,7 +84,7 @@ fn a_node_is_let_in_before_anything_runs_there() {
         assert!(said.trim().parse::<u64>().is_ok_and(|at| at > 0), "{said}");
         let before = switch.on().len();
         cluster.must(0, &["crm_resource", "-r", "plug", "-p", "colour", "-v", "blue"]);
-        wait("both to be let in again by the changed device", LONG, || {
+        wait("both to be let in again by the changed device", PATIENCE, || {
             let on = switch.on();
             let again = |line: &str| on[before..].iter().any(|one| one == line);
             if again("test7 test7") && again("test8 test8") { Ok(()) } else { Err(on.join("\n")) }

@@ -1,11 +1,9 @@
 //! Old heartbeat clusters, converted.
 
-use crate::common::{SERVICE, wait_holder, wait_shows};
+use crate::common::{NODES, SERVICE, wait_holder, wait_shows};
 use holdfast_e2e::{Cluster, inside};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-
-const NODES: [&str; 2] = ["test7", "test8"];
 
 /// `ha.cf` of the tutorial, with the ping node left out: there is none in the test's network.
 const HA_CF: &str = "\

@@ -1,9 +1,7 @@
 //! Every operation that the cluster asks an agent for, as the agent sees it: its name, its arguments, what it is told.
 
-use crate::common::{PATIENCE, configure, status, wait_shows, wait_started};
+use crate::common::{NODES, PATIENCE, commit, configure, join, status, wait_shows, wait_started};
 use holdfast_e2e::{Cluster, Switch, inside, wait};
-
-const NODES: [&str; 2] = ["test7", "test8"];
 
 /// An OCF agent that writes down each call.
 const RECORDER: &str = r#"#!/bin/sh
@@ -55,16 +53,14 @@ fn started(scratch: std::path::PathBuf, lines: &str) -> Cluster {
     cluster.script("init.d", "recorder", RECORDER);
     std::fs::rename(cluster.root().join("agents/init.d/recorder"), folder.join("recorder")).unwrap();
     configure(&cluster, &NODES);
-    cluster.start(0);
-    cluster.start(1);
-    wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
-    commit(&cluster, &format!("property stonith-enabled=false no-quorum-policy=ignore\n{lines}"));
+    join(&mut cluster, &NODES);
+    settle(&cluster, &format!("property stonith-enabled=false no-quorum-policy=ignore\n{lines}"));
     cluster
 }
 
-fn commit(cluster: &Cluster, lines: &str) {
-    let said = cluster.run_typing(0, &["crm", "configure"], &format!("{lines}\ncommit\n"));
-    assert_eq!(said.status, 0, "{}", said.text);
+/// Commits lines and waits until what they ask for is done.
+fn settle(cluster: &Cluster, lines: &str) {
+    commit(cluster, lines);
     cluster.must(0, &["crm_resource", "--wait", "--timeout", "20s"]);
 }
 
@@ -201,7 +197,7 @@ fn scripts_of_heartbeat_get_their_arguments_in_order() {
     inside("operations::scripts_of_heartbeat_get_their_arguments_in_order", |scratch| {
         let cluster = started(scratch, "");
         cluster.script("resource.d", "old", SCRIPT);
-        commit(
+        settle(
             &cluster,
             "primitive rsc heartbeat:old params 2=second 1=first op monitor interval=10s\nlocation home rsc 50: test7",
         );
@@ -250,7 +246,7 @@ fn a_plugin_of_cluster_glue_fences() {
         assert!(listed.lines().any(|line| line == "external/switch"), "{listed}");
         let meta = cluster.must(0, &["crm", "ra", "meta", "stonith:external/switch"]);
         assert!(meta.contains("hostlist*"), "{meta}");
-        commit(
+        settle(
             &cluster,
             "property stonith-enabled=true\n\
              primitive plug stonith:external/switch params hostlist=\"test7 test8\"\n\

@@ -1,16 +1,13 @@
 //! Bad input that a daemon refuses to start with: status and message.
 
-use crate::common::configure;
+use crate::common::{NODES, configured};
 use holdfast_e2e::{Cluster, inside};
 use std::os::unix::fs::PermissionsExt as _;
-
-const NODES: [&str; 2] = ["test7", "test8"];
 
 #[test]
 fn bad_keys_and_unknown_nodes_are_refused() {
     inside("refusals::bad_keys_and_unknown_nodes_are_refused", |scratch| {
-        let mut cluster = Cluster::new(scratch, &NODES);
-        configure(&cluster, &NODES);
+        let mut cluster = configured(scratch, &NODES);
         let key = cluster.etc(0).join("authkey");
         let good = std::fs::read(&key).unwrap();
         let mode = |mode| std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();

@@ -1,36 +1,23 @@
 //! What a daemon that was started again finds and leaves alone (safety rules 11, 12, 14), and a disk that is full.
 
-use crate::common::{SERVICE, configure, status, wait_holder, wait_shows, wait_started};
+use crate::common::{
+    ADDRESS, NODES, PATIENCE, SERVICE, WEB, commit, configured, join, status, wait_holder, wait_shows,
+    wait_started, with_service,
+};
 use holdfast_e2e::{Cluster, inside, wait};
-use std::time::Duration;
 
-const NODES: [&str; 2] = ["test7", "test8"];
-const ADDRESS: &str = "10.98.0.209";
-const LONG: Duration = Duration::from_secs(25);
-
-fn started(scratch: std::path::PathBuf, script: &str) -> Cluster {
-    let mut cluster = Cluster::new(scratch, &NODES);
-    cluster.script("init.d", "http", script);
-    configure(&cluster, &NODES);
-    cluster.start(0);
-    cluster.start(1);
-    wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
-    cluster
+/// Waits until a daemon proper runs that is not the one of before.
+fn wait_another(cluster: &Cluster, node: usize, before: u32) {
+    wait("another daemon proper", PATIENCE, || match cluster.daemon_proper(node) {
+        Some(pid) if pid != before => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
 }
-
-fn commit(cluster: &Cluster, lines: &str) {
-    let said = cluster.run_typing(0, &["crm", "configure"], &format!("{lines}\ncommit\n"));
-    assert_eq!(said.status, 0, "{}", said.text);
-}
-
-const WEB: &str = "property stonith-enabled=false no-quorum-policy=ignore\n\
-     primitive ip ocf:heartbeat:IPaddr2 params ip=10.98.0.209 nic=eth0 cidr_netmask=24 op monitor interval=1s\n\
-     primitive http lsb:http\ngroup web ip http\nlocation home web 50: test7";
 
 #[test]
 fn a_daemon_that_cannot_come_back_leaves_nothing_running() {
     inside("restart::a_daemon_that_cannot_come_back_leaves_nothing_running", |scratch| {
-        let mut cluster = started(scratch, SERVICE);
+        let mut cluster = with_service(scratch, &NODES, "http", SERVICE);
         commit(&cluster, WEB);
         wait_started(&cluster, 1, &["ip", "http"], "test7");
         wait_holder(&cluster, ADDRESS, 0);
@@ -64,20 +51,17 @@ esac
 #[test]
 fn an_agent_at_work_is_awaited_after_a_crash() {
     inside("restart::an_agent_at_work_is_awaited_after_a_crash", |scratch| {
-        let cluster = started(scratch, SLOW);
+        let cluster = with_service(scratch, &NODES, "http", SLOW);
         commit(
             &cluster,
             "property stonith-enabled=false no-quorum-policy=ignore\n\
              primitive http lsb:http op start timeout=60\nlocation home http 50: test7",
         );
         let log = |node: usize| std::fs::read_to_string(cluster.run_dir(node).join("service-http.log"));
-        wait("the start to begin", LONG, || log(0).map(|_| ()).map_err(|_| status(&cluster, 0)));
+        wait("the start to begin", PATIENCE, || log(0).map(|_| ()).map_err(|_| status(&cluster, 0)));
         let before = cluster.crash(0);
-        wait("another daemon proper", LONG, || match cluster.daemon_proper(0) {
-            Some(pid) if pid != before => Ok(()),
-            other => Err(format!("{other:?}")),
-        });
-        wait("the crashed run to be remembered", LONG, || {
+        wait_another(&cluster, 0, before);
+        wait("the crashed run to be remembered", PATIENCE, || {
             let said = cluster.console(0);
             if said.contains("waiting for http start") { Ok(()) } else { Err(said) }
         });
@@ -105,7 +89,7 @@ esac
 #[test]
 fn agents_are_ordinary_processes() {
     inside("restart::agents_are_ordinary_processes", |scratch| {
-        let cluster = started(scratch, CURIOUS);
+        let cluster = with_service(scratch, &NODES, "http", CURIOUS);
         commit(
             &cluster,
             "property stonith-enabled=false no-quorum-policy=ignore\n\
@@ -133,12 +117,9 @@ fn agents_are_ordinary_processes() {
 #[test]
 fn a_full_disk_refuses_changes_and_loses_none() {
     inside("restart::a_full_disk_refuses_changes_and_loses_none", |scratch| {
-        let mut cluster = Cluster::new(scratch, &NODES);
-        configure(&cluster, &NODES);
+        let mut cluster = configured(scratch, &NODES);
         cluster.shell(0, "mount -t tmpfs -o size=256k small \"$HOLDFAST_STATE_DIR\"");
-        cluster.start(0);
-        cluster.start(1);
-        wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
+        join(&mut cluster, &NODES);
         commit(
             &cluster,
             "property stonith-enabled=false no-quorum-policy=ignore\nprimitive kept ocf:heartbeat:Dummy",
@@ -158,17 +139,14 @@ fn a_full_disk_refuses_changes_and_loses_none() {
         assert!(second.text.contains("free space or repair the disk"), "{}", second.text);
         wait_shows(&cluster, 0, &["kept (ocf:heartbeat:Dummy): Started"]);
         cluster.shell(0, "rm \"$HOLDFAST_STATE_DIR/ballast\"");
-        wait("the disk to be used again", LONG, || {
+        wait("the disk to be used again", PATIENCE, || {
             let said = set(0, "13");
             if said.status == 0 { Ok(()) } else { Err(said.text) }
         });
         // What was acknowledged survives the end of both daemons.
         for node in 0..2 {
             let before = cluster.crash(node);
-            wait("another daemon proper", LONG, || match cluster.daemon_proper(node) {
-                Some(pid) if pid != before => Ok(()),
-                other => Err(format!("{other:?}")),
-            });
+            wait_another(&cluster, node, before);
         }
         wait_shows(&cluster, 0, &["Online: [ test7 test8 ]", "kept (ocf:heartbeat:Dummy): Started"]);
         let said = cluster

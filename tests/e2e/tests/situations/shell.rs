@@ -1,10 +1,9 @@
 //! The shell at a terminal: what the Tab key offers, what the arrow keys bring back, how one leaves.
 
-use crate::common::{configure, wait_shows, wait_started};
+use crate::common::{NODES, commit, online, wait_shows, wait_started};
 use holdfast_e2e::{Cluster, Terminal, inside};
 use std::os::unix::fs::PermissionsExt as _;
 
-const NODES: [&str; 2] = ["test7", "test8"];
 const TOP: &str = "crm(live)# ";
 const CONFIGURE: &str = "crm(live)configure# ";
 const UP: &str = "\u{1b}[A";
@@ -14,19 +13,13 @@ const CTRL_R: &str = "\u{12}";
 const CTRL_U: &str = "\u{15}";
 
 fn started(scratch: std::path::PathBuf) -> Cluster {
-    let mut cluster = Cluster::new(scratch, &NODES);
-    configure(&cluster, &NODES);
-    cluster.start(0);
-    cluster.start(1);
-    wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
-    let said = cluster.run_typing(
-        0,
-        &["crm", "configure"],
+    let cluster = online(scratch, &NODES);
+    commit(
+        &cluster,
         "property stonith-enabled=false no-quorum-policy=ignore\n\
          primitive ip ocf:heartbeat:IPaddr2 params ip=10.98.0.209 nic=eth0 cidr_netmask=24\n\
-         primitive web ocf:heartbeat:Dummy\nprimitive store ocf:heartbeat:Dummy\ncommit\n",
+         primitive web ocf:heartbeat:Dummy\nprimitive store ocf:heartbeat:Dummy",
     );
-    assert_eq!(said.status, 0, "{}", said.text);
     cluster
 }
 

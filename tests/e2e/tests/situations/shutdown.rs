@@ -1,11 +1,8 @@
 //! The orderly end (safety rule 14): resources first, bounded in time, and a word about what is left.
 
-use crate::common::{SERVICE, configure, wait_holder, wait_shows, wait_started};
+use crate::common::{ADDRESS, NODES, SERVICE, commit, wait_holder, wait_shows, wait_started, with_service};
 use holdfast_e2e::{Cluster, inside, wait};
 use std::time::Duration;
-
-const NODES: [&str; 2] = ["test7", "test8"];
-const ADDRESS: &str = "10.98.0.209";
 
 /// A service whose stop does not end before it is allowed to.
 const STUBBORN: &str = r#"#!/bin/sh
@@ -19,22 +16,15 @@ esac
 "#;
 
 fn started(scratch: std::path::PathBuf, script: &str, more: &str) -> Cluster {
-    let mut cluster = Cluster::new(scratch, &NODES);
-    cluster.script("init.d", "http", script);
-    configure(&cluster, &NODES);
-    cluster.start(0);
-    cluster.start(1);
-    wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
-    let said = cluster.run_typing(
-        0,
-        &["crm", "configure"],
+    let cluster = with_service(scratch, &NODES, "http", script);
+    commit(
+        &cluster,
         &format!(
             "property stonith-enabled=false no-quorum-policy=ignore {more}\n\
              primitive ip ocf:heartbeat:IPaddr2 params ip={ADDRESS} nic=eth0 cidr_netmask=24\n\
-             primitive http lsb:http op stop timeout=600\ngroup web ip http\nlocation home web 50: test7\ncommit\n"
+             primitive http lsb:http op stop timeout=600\ngroup web ip http\nlocation home web 50: test7"
         ),
     );
-    assert_eq!(said.status, 0, "{}", said.text);
     wait_started(&cluster, 0, &["ip", "http"], "test7");
     cluster
 }

@@ -1,10 +1,10 @@
 //! Two nodes without fencing lose sight of each other and meet again (safety rules 8 and 10).
 
-use crate::common::{PATIENCE, SERVICE, configure, status, wait_holder, wait_shows, wait_started};
+use crate::common::{
+    ADDRESS, NODES, PATIENCE, SERVICE, commit, online, status, wait_holder, wait_shows, wait_started,
+    with_service,
+};
 use holdfast_e2e::{Cluster, inside, wait};
-
-const NODES: [&str; 2] = ["test7", "test8"];
-const ADDRESS: &str = "10.98.0.209";
 
 fn crm(cluster: &Cluster, node: usize, line: &str) -> String {
     let words: Vec<&str> = ["crm"].into_iter().chain(line.split_whitespace()).collect();
@@ -19,22 +19,15 @@ fn serves(cluster: &Cluster, node: usize) -> bool {
 #[test]
 fn both_sides_run_and_one_copy_is_left_when_they_meet() {
     inside("split::both_sides_run_and_one_copy_is_left_when_they_meet", |scratch| {
-        let mut cluster = Cluster::new(scratch, &NODES);
-        cluster.script("init.d", "http", SERVICE);
-        configure(&cluster, &NODES);
-        cluster.start(0);
-        cluster.start(1);
-        wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
-        let said = cluster.run_typing(
-            0,
-            &["crm", "configure"],
+        let cluster = with_service(scratch, &NODES, "http", SERVICE);
+        let said = commit(
+            &cluster,
             "property stonith-enabled=false no-quorum-policy=ignore\n\
              primitive ip ocf:heartbeat:IPaddr2 params ip=10.98.0.209 nic=eth0 cidr_netmask=24 op monitor interval=10s\n\
-             primitive http lsb:http\ngroup web ip http\nlocation home web 50: test7\ncommit\n",
+             primitive http lsb:http\ngroup web ip http\nlocation home web 50: test7",
         );
-        assert_eq!(said.status, 0, "{}", said.text);
         // What may happen is said when it is asked for, and stays in the status.
-        assert!(said.text.contains("two parts of the cluster may both run everything"), "{}", said.text);
+        assert!(said.contains("two parts of the cluster may both run everything"), "{said}");
         wait_started(&cluster, 1, &["ip", "http"], "test7");
         wait_holder(&cluster, ADDRESS, 0);
 
@@ -105,11 +98,7 @@ fn ring(cluster: &Cluster, node: usize) -> u64 {
 #[test]
 fn a_node_that_returns_takes_the_newer_configuration_in_silence() {
     inside("split::a_node_that_returns_takes_the_newer_configuration_in_silence", |scratch| {
-        let mut cluster = Cluster::new(scratch, &NODES);
-        configure(&cluster, &NODES);
-        cluster.start(0);
-        cluster.start(1);
-        wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
+        let mut cluster = online(scratch, &NODES);
         crm(&cluster, 0, "configure property stonith-enabled=false");
         cluster.unplug(1);
         wait_shows(&cluster, 0, &["OFFLINE: [ test8 ]"]);

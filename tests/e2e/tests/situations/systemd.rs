@@ -1,6 +1,6 @@
 //! Resources of class systemd, over a bus of the test's own with a stand-in for systemd on it.
 
-use crate::common::{configure, status, wait_shows, wait_started};
+use crate::common::{NODES, configure, join, status, wait_started};
 use holdfast_e2e::{Cluster, inside, wait};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use zbus::{OwnedObjectPath, fdo, interface, object_server::ObjectServer};
 
-const NODES: [&str; 2] = ["test7", "test8"];
 const LONG: Duration = Duration::from_secs(25);
 
 /// What the stand-in knows of a unit.
@@ -206,9 +205,7 @@ fn units_of_systemd(scratch: PathBuf) {
     // Only the first machine has this systemd; on the second nobody answers.
     cluster.environment(0, "DBUS_SYSTEM_BUS_ADDRESS", &bus.address);
     cluster.environment(1, "DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere");
-    cluster.start(0);
-    cluster.start(1);
-    wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
+    join(&mut cluster, &NODES);
     let said = cluster.run_typing(
         0,
         &["crm", "-F", "configure"],

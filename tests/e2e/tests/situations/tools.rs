@@ -1,10 +1,8 @@
 //! Tools that talk to a running cluster: what they say and what they do.
 
-use crate::common::{configure, status, wait_shows, wait_started};
+use crate::common::{NODES, commit, status, wait_shows, wait_started, with_service};
 use holdfast_e2e::{Cluster, Switch, inside, wait};
 use std::time::Duration;
-
-const NODES: [&str; 2] = ["test7", "test8"];
 
 /// A service that remembers each start.
 const COUNTED: &str = r#"#!/bin/sh
@@ -18,18 +16,7 @@ esac
 "#;
 
 fn started(scratch: std::path::PathBuf) -> Cluster {
-    let mut cluster = Cluster::new(scratch, &NODES);
-    cluster.script("init.d", "http", COUNTED);
-    configure(&cluster, &NODES);
-    cluster.start(0);
-    cluster.start(1);
-    wait_shows(&cluster, 0, &["Online: [ test7 test8 ]"]);
-    cluster
-}
-
-fn commit(cluster: &Cluster, lines: &str) {
-    let said = cluster.run_typing(0, &["crm", "configure"], &format!("{lines}\ncommit\n"));
-    assert_eq!(said.status, 0, "{}", said.text);
+    with_service(scratch, &NODES, "http", COUNTED)
 }
 
 fn shows(text: &str, wanted: &[&str]) {

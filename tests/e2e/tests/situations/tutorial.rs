@@ -1,7 +1,7 @@
 //! The corosync tutorial as it is printed: its `corosync.conf` without a node list, the service, the log lines that it
 //! greps for, and its session typed into the shell at a terminal.
 
-use crate::common::{PATIENCE, SERVICE, status, wait_holder, wait_shows, wait_started};
+use crate::common::{PATIENCE, PRINTED_CONF, SERVICE, status, wait_holder, wait_shows, wait_started};
 use holdfast_e2e::{Cluster, Terminal, inside, wait};
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -9,50 +9,6 @@ const NODES: [&str; 2] = ["node1.magedu.com", "node2.magedu.com"];
 const ADDRESS: &str = "10.98.0.222";
 const ALL: [&str; 3] = ["webip", "webstore", "httpd"];
 const LOG: &str = "/var/log/cluster/corosync.log";
-
-/// As printed, with the network of the test in `bindnetaddr`.
-const CONF: &str = "\
-totem {
-       version: 2
-       secauth: on
-       threads: 2
-       interface {
-                ringnumber: 0
-               bindnetaddr: 10.98.0.0
-                mcastaddr: 226.94.1.1
-                mcastport: 5405
-        }
-}
-
-logging {
-       fileline: off
-       to_stderr: no
-       to_logfile: yes
-       to_syslog: no
-       logfile: /var/log/cluster/corosync.log
-       debug: off
-       timestamp: on
-       logger_subsys {
-                subsys: AMF
-                debug: off
-       }
-}
-
-amf {
-       mode: disabled
-}
-
-service {
-       ver: 0
-       name: pacemaker
-       #use_mgmtd: yes
-}
-
-aisexec {
-       user: root
-       group: root
-}
-";
 
 /// NFS is not in every kernel: a folder of the test stands for what the server exports.
 const MOUNT: &str = r#"#!/bin/sh
@@ -82,7 +38,7 @@ fn machines(scratch: std::path::PathBuf) -> Cluster {
     std::fs::rename(cluster.root().join("agents/init.d/mount"), &mount).unwrap();
     for node in 0..NODES.len() {
         cluster.must(node, &["/bin/mount", "-t", "tmpfs", "none", "/var/log"]);
-        std::fs::write(cluster.etc(node).join("corosync.conf"), CONF).unwrap();
+        std::fs::write(cluster.etc(node).join("corosync.conf"), PRINTED_CONF).unwrap();
         // Agents look there first.
         cluster.must(node, &["/bin/mount", "-t", "tmpfs", "none", "/usr/local/sbin"]);
         cluster.must(node, &["/bin/cp", &mount, "/usr/local/sbin/mount"]);

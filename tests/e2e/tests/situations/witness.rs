@@ -1,6 +1,6 @@
 //! A witness on a third machine decides for two nodes that split, crash and come back.
 
-use crate::common::{PATIENCE, configure};
+use crate::common::{ADDRESS, PATIENCE, commit, configure, status, wait_holder, wait_shows};
 use holdfast_e2e::{Cluster, Network, inside, wait};
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -208,6 +208,69 @@ fn a_witness_is_added_and_removed_at_run_time() {
         // Two nodes of their own again.
         cluster.kill(1);
         wait_tool(&cluster, 0, &STATUS, 0, &[ACTS, "Nodes:            1"]);
+    });
+}
+
+/// With `lms` the witness has a vote for each other node: of three nodes each one alone is quorate by it.
+#[test]
+fn the_last_of_three_acts_by_the_votes_of_the_witness() {
+    inside("witness::the_last_of_three_acts_by_the_votes_of_the_witness", |scratch| {
+        let mut cluster = Cluster::new(scratch, &[FIVE[0], FIVE[1], FIVE[2], FIVE[4]]);
+        cluster.second_network();
+        let nodes = [0, 1, 2];
+        let device =
+            " device {\n model: net\n timeout: 3000\n net {\n host: 10.98.0.4\n algorithm: lms\n }\n }";
+        write(&cluster, &nodes, &on_two_networks("trio", device, &nodes));
+        keys(&cluster, "trio", &nodes, 3);
+        judge(&mut cluster, 3);
+        nodes.iter().for_each(|node| cluster.start(*node));
+        let counted = |cluster: &Cluster, node: usize, members: usize| {
+            let votes = format!("Total votes:      {}", members + 2);
+            let members = format!("Nodes:            {members}");
+            let wanted = [ACTS, &members, &votes, "Expected votes:   5", "Quorum:           3"];
+            wait_tool(cluster, node, &STATUS, 0, &wanted);
+        };
+        nodes.iter().for_each(|node| counted(&cluster, *node, 3));
+        wait_shows(&cluster, 0, &["Online: [ a1 a2 b1 ]"]);
+        commit(
+            &cluster,
+            &format!(
+                "property stonith-enabled=false no-quorum-policy=freeze\n\
+                 primitive ip ocf:heartbeat:IPaddr2 params ip={ADDRESS} nic=eth0 cidr_netmask=24\n\
+                 location first ip 100: a1\nlocation second ip 50: a2"
+            ),
+        );
+        wait_holder(&cluster, ADDRESS, 0);
+
+        // Two of three have no majority of five votes by themselves, and one has it still less.
+        cluster.power_off(0);
+        counted(&cluster, 1, 2);
+        counted(&cluster, 2, 2);
+        wait_holder(&cluster, ADDRESS, 1);
+        cluster.power_off(1);
+        counted(&cluster, 2, 1);
+        wait_holder(&cluster, ADDRESS, 2);
+
+        // Without the witness the last one goes by the policy once the votes' lease is over: first it keeps what it runs.
+        let abandoned = |cluster: &mut Cluster| {
+            cluster.kill(3);
+            wait_tool(cluster, 2, &STATUS, 2, &["Quorate:          No", "Total votes:      1"]);
+            wait_shows(cluster, 2, &["partition WITHOUT quorum"]);
+        };
+        abandoned(&mut cluster);
+        cluster.must(2, &["crm_resource", "--wait"]);
+        assert_eq!(cluster.holders(ADDRESS), [2], "{}", status(&cluster, 2));
+        judge(&mut cluster, 3);
+        counted(&cluster, 2, 1);
+        // Then it stops it, until the witness is there again.
+        cluster.must(2, &["crm", "configure", "property", "no-quorum-policy=stop"]);
+        abandoned(&mut cluster);
+        wait("the address to be given up", PATIENCE, || {
+            if cluster.holders(ADDRESS).is_empty() { Ok(()) } else { Err(status(&cluster, 2)) }
+        });
+        judge(&mut cluster, 3);
+        counted(&cluster, 2, 1);
+        wait_holder(&cluster, ADDRESS, 2);
     });
 }
 

@@ -1,28 +1,12 @@
 //! From a running pair of Debian's heartbeat to ours and back, as the manual's page `from-heartbeat.md` says.
 
 use super::*;
+use holdfast_e2e::heartbeat::{HEARTBEAT, PAIR, PAIR_HOSTS, pair_ha_cf, start_heartbeat};
 use holdfast_e2e::inside;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const HEARTBEAT: &str = "/usr/libexec/heartbeat/heartbeat";
-const HA_CF: &str = "\
-logfile /var/log/ha-log
-keepalive 200ms
-deadtime 2
-warntime 1
-initdead 12
-udpport 694
-realtime off
-ucast eth0 10.77.0.1
-ucast eth0 10.77.0.2
-ucast eth1 10.78.0.1
-ucast eth1 10.78.0.2
-auto_failback on
-node hba hbb
-";
 const HARESOURCES: &str = "hba IPaddr2::10.77.0.100/24/eth0 httpd\n";
-const HOSTS: &str = "10.77.0.1 hba\n10.77.0.2 hbb\n";
 const ADDRESS: &str = "10.77.0.100";
 
 /// A pair that runs heartbeat, with the service on hba; nothing where heartbeat is not installed.
@@ -31,33 +15,16 @@ fn running_heartbeat(scratch: PathBuf) -> Option<Site> {
         eprintln!("SKIPPED: {HEARTBEAT} and its resource scripts are not installed here");
         return None;
     }
-    let site = Site::as_it_is(
-        scratch,
-        &[("eth0", &["10.77.0.9/24"]), ("eth1", &[])],
-        &[
-            ("hba", &[("eth0", "10.77.0.1/24"), ("eth1", "10.78.0.1/24")]),
-            ("hbb", &[("eth0", "10.77.0.2/24"), ("eth1", "10.78.0.2/24")]),
-        ],
-    );
+    let site = Site::as_it_is(scratch, &[("eth0", &["10.77.0.9/24"]), ("eth1", &[])], &PAIR);
+    let ha_cf = pair_ha_cf("2", "1");
     for host in 0..2 {
-        configure(&site, host, HA_CF, HARESOURCES, "auth 1\n1 sha1 not-a-secret\n", HOSTS);
+        configure(&site, host, &ha_cf, HARESOURCES, "auth 1\n1 sha1 not-a-secret\n", PAIR_HOSTS);
         web_server(&site, host, "httpd", site.name(host));
         site.must(host, "rm -rf /etc/corosync /var/lib/pacemaker/cib/*");
     }
-    start_heartbeat(&site, &[0, 1]);
+    (0..2).for_each(|host| start_heartbeat(&site, host));
     wait_page(ADDRESS, "hba");
     Some(site)
-}
-
-fn start_heartbeat(site: &Site, hosts: &[usize]) {
-    for host in hosts {
-        site.must(
-            *host,
-            "mkdir -p /run/heartbeat/ccm /run/heartbeat/crm /run/heartbeat/dopd /run/lock/subsys /run/resource-agents
-             chown -R hacluster:haclient /run/heartbeat; chmod 750 /run/heartbeat /run/heartbeat/*",
-        );
-        site.must(*host, &format!("{HEARTBEAT} >/dev/null 2>&1"));
-    }
 }
 
 /// Both nodes of heartbeat see each other, so that a stop of one is no surprise for the other.
@@ -130,7 +97,7 @@ fn services_go_on_while_the_cluster_below_them_is_exchanged() {
             }
             watched("from heartbeat, services left running", || {
                 site.must(1, &format!("{HEARTBEAT} -k"));
-                site.must(0, "while p=$(pidof heartbeat); do kill -9 $p; done");
+                site.must(0, "while p=$(pidof heartbeat); do kill -9 $p || true; done");
                 for host in [0, 1] {
                     ours(&site, host, "pacemaker start");
                 }
@@ -173,7 +140,7 @@ fn a_stop_and_a_start_and_back() {
             for host in [1, 0] {
                 ours(&site, host, "pacemaker stop");
             }
-            start_heartbeat(&site, &[0, 1]);
+            (0..2).for_each(|host| start_heartbeat(&site, host));
             wait_page(ADDRESS, "hba");
         });
         wait_holders(&site, ADDRESS, &[0]);

@@ -10,6 +10,7 @@ mod master_slave;
 mod srv5_srv6;
 mod test7_test8;
 
+pub use holdfast_e2e::heartbeat::{configure, hand_over};
 use holdfast_e2e::{Site, wait};
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -57,14 +58,6 @@ pub fn web_server(site: &Site, host: usize, name: &str, page: &str) {
     site.write(host, "/var/www/html/index.html", &format!("{page}\n"), 0o644);
 }
 
-/// The three files of heartbeat on a machine, and its hosts.
-pub fn configure(site: &Site, host: usize, ha_cf: &str, haresources: &str, authkeys: &str, hosts: &str) {
-    site.write(host, "/etc/ha.d/ha.cf", ha_cf, 0o644);
-    site.write(host, "/etc/ha.d/haresources", haresources, 0o644);
-    site.write(host, "/etc/ha.d/authkeys", authkeys, 0o600);
-    site.write(host, "/etc/hosts", &format!("127.0.0.1 localhost.localdomain localhost\n{hosts}"), 0o644);
-}
-
 /// A tutorial's ha.cf with times that let a test wait for a dead node: a beat each 200 ms, dead after one second.
 /// Everything else stays as printed.
 pub fn hurried(ha_cf: &str) -> String {
@@ -76,13 +69,6 @@ pub fn hurried(ha_cf: &str) -> String {
         _ => line.to_owned(),
     };
     ha_cf.lines().map(|line| hurried(line) + "\n").collect()
-}
-
-/// Copies what a conversion on the first machine made to another, as `scp` does.
-pub fn hand_over(site: &Site, to: usize) {
-    for file in ["/etc/corosync/corosync.conf", "/etc/corosync/authkey"] {
-        site.copy(0, to, file);
-    }
 }
 
 /// Lines of `crm_mon -1` with blanks as one.
