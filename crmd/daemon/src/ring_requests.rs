@@ -59,7 +59,7 @@ async fn act(admin: &mut Admin, request: RingRequest) -> Result<RingReply, Admin
             admin.set_key(&key, &kind, &value).await.map(|()| RingReply::Done)
         }
         RingRequest::MapDelete { key } => admin.delete_key(&key).await.map(|()| RingReply::Done),
-        RingRequest::MapClear { what } => admin.clear(&what).await.map(|()| RingReply::Done),
+        RingRequest::MapClear { what } => admin.clear(&what).map(|()| RingReply::Done),
         RingRequest::Reload { local: false } => admin.reload_all().await.map(|()| RingReply::Done),
         RingRequest::Reload { local: true } | RingRequest::Shutdown | RingRequest::ReopenLogs => {
             Ok(RingReply::Done)

@@ -153,14 +153,14 @@ async fn node(
     let (planned_to, planned) = mpsc::unbounded_channel();
     let planner = Planner::start(&paths.pacemaker, planned_to).map_err(system("the planning thread"))?;
     tell_waiting(&paths.waiting(), &ring_settings)?;
-    let (_server, clients) = Server::start(&paths.socket(), allowed(&conf))
+    let (server, clients) = Server::start(&paths.socket(), allowed(&conf))
         .map_err(|source| StartError::File { path: paths.socket(), source })?;
     let signals = signals().map_err(system("signals"))?;
     for line in lines::manager_start(&conf.local_name) {
         info!(subsystem = line.subsystem, "{}", line.text);
     }
     let (ring, ring_events) = RingThread::start(ring_settings)?;
-    let admin = Admin::new(&file, &ring_state, loaded, ring.clone())?;
+    let admin = Admin::new(&file, &ring_state, loaded, ring.clone(), server.connections())?;
     lifeline.ready();
     let end = Driver::run(Parts {
         node: core,

@@ -3,11 +3,17 @@
 //! Knows the configuration in force and keys that people set; the ring itself decides everything about votes.
 
 use crate::config::{Diagnostic, KeyError, KeyMap, Value};
+use crate::connections::Connections;
 use crate::load::{LoadError, Loaded, load};
 use crate::runtime_map;
-use crate::thread::{self, LinkBinding, ReloadError, RingHandle, RingStatus, SendError, StartError};
+use crate::thread::{
+    self, Counters, LinkBinding, ReloadError, RingHandle, RingStatus, SendError, StartError,
+};
 use holdfast_totem::{Key, NodeId, quorum};
 use std::path::{Path, PathBuf};
+
+/// Keys that clear counters when they are set.
+const CLEAR: &str = "stats.clear.";
 
 /// Why a question has no answer or an order is not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -49,8 +55,8 @@ pub struct Admin {
     handle: RingHandle,
     /// Keys that people set at run time.
     set: KeyMap,
-    /// Counters at the time they were last cleared.
-    base: KeyMap,
+    /// Who is connected to the daemon's socket.
+    connections: Connections,
 }
 
 impl Admin {
@@ -63,6 +69,7 @@ impl Admin {
         state_dir: &Path,
         loaded: Loaded,
         handle: RingHandle,
+        connections: Connections,
     ) -> Result<Admin, StartError> {
         Ok(Admin {
             path: path.to_owned(),
@@ -72,7 +79,7 @@ impl Admin {
             loaded,
             handle,
             set: KeyMap::default(),
-            base: KeyMap::default(),
+            connections,
         })
     }
 
@@ -95,13 +102,8 @@ impl Admin {
     /// When the ring has ended.
     pub async fn keys(&self, prefix: &str) -> Result<Vec<(String, String, String)>, AdminError> {
         let status = self.status().await?;
-        let mut map = runtime_map::build(&self.loaded.conf, &status);
-        for (key, base) in self.base.with_prefix("stats.") {
-            if let (Some(Value::U64(now)), Value::U64(then)) = (map.get(key), base) {
-                let value = Value::U64(now.saturating_sub(*then));
-                map.set(key, value)?;
-            }
-        }
+        let (tools, closed) = self.connections.now();
+        let mut map = runtime_map::build(&self.loaded.conf, &status, (&tools, closed));
         for (key, value) in self.set.with_prefix("") {
             map.set(key, value.clone())?;
         }
@@ -125,6 +127,8 @@ impl Admin {
         };
         match (key, number) {
             ("quorum.expected_votes", Some(votes)) => self.set_expected(votes).await?,
+            // An order, not a key.
+            (key, _) if key.starts_with(CLEAR) => return self.clear(&key[CLEAR.len()..]),
             ("quorum.cancel_wait_for_all", Some(1)) => {
                 self.handle.quorum(quorum::Change::CancelWaitForAll)?;
             }
@@ -161,22 +165,20 @@ impl Admin {
     /// Sets counters to zero.
     ///
     /// # Errors
-    /// When the group is unknown.
-    pub async fn clear(&mut self, what: &str) -> Result<(), AdminError> {
-        let prefix = match what {
-            "all" => "stats.",
-            "totem" => "stats.srp.",
-            "knet" => "stats.knet.",
-            "ipc" => "stats.ipcs.",
-            "schedmiss" => "stats.schedmiss.",
+    /// When the group is unknown, or the ring has ended.
+    pub fn clear(&self, what: &str) -> Result<(), AdminError> {
+        let counters = match what {
+            "all" => Counters::All,
+            "totem" => Counters::Totem,
+            "knet" => Counters::Knet,
+            "ipc" => Counters::Ipc,
+            "schedmiss" => Counters::Schedmiss,
             other => return Err(AdminError::NoCounters(other.to_owned())),
         };
-        let status = self.status().await?;
-        let map = runtime_map::build(&self.loaded.conf, &status);
-        for (key, value) in map.with_prefix(prefix) {
-            self.base.set(key, value.clone())?;
+        if matches!(counters, Counters::All | Counters::Ipc) {
+            self.connections.clear();
         }
-        Ok(())
+        Ok(self.handle.clear(counters)?)
     }
 
     /// Changes the votes of a member.

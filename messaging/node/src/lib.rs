@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod config;
+pub mod connections;
 pub mod groups;
 pub mod heuristics;
 pub mod keys;

@@ -61,6 +61,12 @@ fn account(file: &str, name: &str) -> Option<u32> {
     line.split(':').nth(2)?.parse().ok()
 }
 
+/// The name of a running process, as `ps -o comm` shows it; `None` when there is none that we may see.
+pub fn process_name(pid: u32) -> Option<String> {
+    let name = std::fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(&name).trim_end().to_owned())
+}
+
 /// The number of a user, given as name or number.
 pub fn user_id(name: &str) -> Option<u32> {
     account("/etc/passwd", name)

@@ -1,18 +1,29 @@
 //! The running ring as keys and values: `runtime.*` and `stats.*`, in the names that exporters and scripts read.
 
-use crate::config::{CorosyncConf, KeyMap, Value};
-use crate::thread::RingStatus;
-use holdfast_totem::time::Span;
+mod stats;
 
-/// The file's keys with the running state beside them.
-pub fn build(conf: &CorosyncConf, status: &RingStatus) -> KeyMap {
+use crate::config::{CorosyncConf, KeyMap, Value};
+use crate::groups::Program;
+use crate::thread::RingStatus;
+
+/// The file's keys with the running state beside them. `tools` are the connections of the daemon's own socket and how
+/// many were closed.
+pub fn build(conf: &CorosyncConf, status: &RingStatus, tools: (&[Program], u64)) -> KeyMap {
     let mut map = Filler(conf.map.clone());
-    configuration(conf, &mut map);
+    configuration(conf, status, &mut map);
     members(status, &mut map);
     quorum(status, &mut map);
-    counters(status, &mut map);
-    links(status, &mut map);
+    stats::services(status, &mut map);
+    stats::totem(status, &mut map);
+    stats::own(status, &mut map);
+    stats::ipcs(status, tools, &mut map);
+    stats::knet(status, &mut map);
     map.0
+}
+
+/// A number in a key that is too small for all of them.
+fn narrow(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
 }
 
 struct Filler(KeyMap);
@@ -36,8 +47,9 @@ impl Filler {
     }
 }
 
-fn configuration(conf: &CorosyncConf, map: &mut Filler) {
+fn configuration(conf: &CorosyncConf, status: &RingStatus, map: &mut Filler) {
     let timings = &conf.timings;
+    let chosen = &status.config.timing;
     for (key, value) in [
         ("token", timings.token),
         ("token_retransmit", timings.token_retransmit),
@@ -51,13 +63,26 @@ fn configuration(conf: &CorosyncConf, map: &mut Filler) {
         ("seqno_unchanged_const", timings.seqno_unchanged_const),
         ("miss_count_const", timings.miss_count_const),
         ("knet_pmtud_interval", timings.pmtud_interval),
+        ("window_size", chosen.window_size),
+        ("max_messages", chosen.max_messages),
+        // 0: as the path allows.
+        ("knet_mtu", timings.mtu.unwrap_or(0)),
+        // Nothing is compressed.
+        ("knet_compression_threshold", 0),
     ] {
         map.u32(&format!("runtime.config.totem.{key}"), value);
     }
     let hold = u32::from(timings.cancel_hold_on_retransmit);
     map.u32("runtime.config.totem.cancel_token_hold_on_retransmit", hold);
     map.u32("runtime.config.totem.block_unlisted_ips", u32::from(timings.block_unlisted_ips));
-    map.u32("runtime.config.totem.interface.0.knet_ping_interval", timings.token / 4);
+    map.set("runtime.config.totem.knet_compression_level", Value::I32(0));
+    map.text("runtime.config.totem.knet_compression_model", "none");
+    for link in &conf.links {
+        let base = format!("runtime.config.totem.interface.{}", link.number);
+        let timeout = link.ping_timeout.unwrap_or(narrow(status.link_timeout.as_millis()));
+        map.u32(&format!("{base}.knet_ping_interval"), narrow(status.beat.as_millis()));
+        map.u32(&format!("{base}.knet_ping_timeout"), timeout);
+    }
     map.set("totem.version", Value::U32(2));
     map.text("totem.transport", conf.transport.name());
     // corosync fills these in where the file does not say.
@@ -125,60 +150,4 @@ fn lowest(status: &RingStatus) -> u32 {
 
 fn highest(status: &RingStatus) -> u32 {
     status.view.as_ref().and_then(|view| view.members.last()).map_or(status.local.0, |member| member.id.0)
-}
-
-fn counters(status: &RingStatus, map: &mut Filler) {
-    let own = &status.statistics;
-    let micros = |span: Span| span.0;
-    for (key, value) in [
-        ("stats.srp.orf_token_rx", own.tokens),
-        ("stats.srp.orf_token_tx", own.tokens),
-        ("stats.srp.mcast_tx", own.frames_sent),
-        ("stats.srp.mcast_rx", own.frames_received),
-        ("stats.srp.mcast_retx", own.frames_retransmitted),
-        ("stats.srp.rx_msg_dropped", own.frames_duplicate + own.malformed + own.unreadable),
-        ("stats.srp.operational_entered", own.rings_formed),
-        ("stats.srp.gather_entered", own.gathers),
-        ("stats.srp.operational_token_lost", own.tokens_lost),
-        ("stats.holdfast.messages_queued", own.messages_queued),
-        ("stats.holdfast.messages_delivered", own.messages_delivered),
-        ("stats.holdfast.bytes_delivered", own.bytes_delivered),
-        ("stats.holdfast.tokens_retransmitted", own.tokens_retransmitted),
-        ("stats.holdfast.unreadable", own.unreadable),
-        ("stats.holdfast.replayed", own.replayed),
-        ("stats.holdfast.malformed", own.malformed),
-        ("stats.holdfast.pauses", own.pauses),
-        ("stats.holdfast.longest_pause_us", micros(own.longest_pause)),
-        ("stats.holdfast.send_calls", status.send_calls),
-        ("stats.holdfast.send_dropped", status.send_dropped),
-        ("stats.holdfast.events_waiting_bytes", status.events_waiting),
-    ] {
-        map.u64(key, value);
-    }
-    for (key, value) in [
-        ("stats.srp.avg_token_workload", micros(own.rotation)),
-        ("stats.srp.mtt_rx_token", micros(own.rotation)),
-        ("stats.pg.msg_queue_avail", own.queued_bytes),
-        ("stats.pg.msg_reserved", 0),
-    ] {
-        map.u32(key, u32::try_from(value).unwrap_or(u32::MAX));
-    }
-    let members = status.view.as_ref().map_or(0, |view| view.members.len());
-    map.u32("stats.srp.members", u32::try_from(members).unwrap_or(u32::MAX));
-    map.set("stats.srp.continuous_gather", Value::U32(0));
-    map.set("stats.srp.firewall_enabled_or_nic_failure", Value::U8(0));
-    map.set("stats.holdfast.real_time", Value::U8(u8::from(status.real_time)));
-}
-
-fn links(status: &RingStatus, map: &mut Filler) {
-    for peer in &status.peers {
-        let base = format!("stats.knet.node{}.link{}", peer.node, peer.link);
-        map.set(&format!("{base}.enabled"), Value::U8(1));
-        map.set(&format!("{base}.connected"), Value::U8(u8::from(peer.up)));
-        map.u32(&format!("{base}.mtu"), u32::from(peer.datagram));
-        map.u32(
-            &format!("{base}.latency_ave"),
-            peer.round_trip.map_or(0, |span| u32::try_from(span.0).unwrap_or(u32::MAX)),
-        );
-    }
 }

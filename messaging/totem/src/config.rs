@@ -11,6 +11,8 @@ use crate::time::Span;
 pub const MAX_MEMBERS: usize = 384;
 /// Most links between two nodes.
 pub const MAX_LINKS: usize = 8;
+/// What sealing adds to each datagram, in bytes.
+pub const SEAL_BYTES: usize = crate::seal::datagram::OVERHEAD;
 /// Largest application message, in bytes.
 pub const MAX_MESSAGE: usize = 1 << 20;
 /// Longest node name that is sent to peers, in bytes.

@@ -9,6 +9,7 @@ use crate::config::{Config, Key, PersistedRing};
 use crate::id::{Incarnation, NodeId, RingId, Ticket};
 use crate::log::Event;
 use crate::quorum;
+use crate::stats::Purpose;
 
 /// Something that happened outside.
 #[derive(Debug)]
@@ -130,6 +131,8 @@ pub struct Send {
     pub bytes: Bytes,
     /// Size of each datagram in `bytes`; the last one may be shorter (made for UDP segmentation offload).
     pub segment: u16,
+    /// What they are for; a host that cannot send them names it to [`crate::Ring::not_sent`].
+    pub purpose: Purpose,
 }
 
 impl Send {

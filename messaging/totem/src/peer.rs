@@ -9,6 +9,7 @@ use crate::id::{Incarnation, NodeId, RingId};
 use crate::io::Host;
 use crate::seal::datagram::{Opener, boot_half};
 use crate::seal::greeting::Challenge;
+use crate::stats::PathCounters;
 use crate::time::{Instant, Span};
 use crate::wire::control::{MAX_PARTS, Part};
 use crate::wire::presence::{Heard, Phase};
@@ -156,6 +157,12 @@ pub struct Path {
     pub disabled: bool,
     /// A link that is unheard this long is down.
     pub timeout: Span,
+    /// For people.
+    pub counters: PathCounters,
+    /// The peer's stamp that we answered last, so that answers are counted once.
+    pub answered: u64,
+    /// Our stamp that the peer answered last.
+    pub echoed: u64,
 }
 
 /// One peer.
@@ -314,6 +321,9 @@ impl Path {
             round_trip: None,
             disabled: false,
             timeout,
+            counters: PathCounters::default(),
+            answered: 0,
+            echoed: 0,
         }
     }
 
@@ -321,11 +331,14 @@ impl Path {
     pub fn reset(&mut self) {
         self.heard_at = None;
         self.peer_hears = false;
+        self.counters.down += u32::from(self.up);
         self.up = false;
         self.good = 0;
         self.needed = 1;
         self.stamp = None;
         self.round_trip = None;
+        self.answered = 0;
+        self.echoed = 0;
     }
 }
 
@@ -446,6 +459,7 @@ impl Peer {
             let fresh = path.heard_at.is_some_and(|at| now.since(at) < path.timeout) && path.peer_hears;
             if path.up && !fresh {
                 path.up = false;
+                path.counters.down += 1;
                 path.good = 0;
                 // A link that goes down again soon has to prove itself longer.
                 let soon = path.down_at.is_some_and(|at| now.since(at) < path.timeout.times(20));
@@ -454,6 +468,7 @@ impl Peer {
                 changed.push(path.link);
             } else if !path.up && fresh && path.good >= path.needed {
                 path.up = true;
+                path.counters.up += 1;
                 changed.push(path.link);
             }
         }

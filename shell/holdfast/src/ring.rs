@@ -3,6 +3,7 @@
 //! Knows the configuration's place and signals; everything else is the ring's thread.
 
 use holdfast_node::admin::Admin;
+use holdfast_node::connections::Connections;
 use holdfast_node::thread::Order;
 use holdfast_node::{Event, RingThread, Settings, lines, load, thread};
 use std::path::PathBuf;
@@ -71,7 +72,8 @@ async fn serve(config: PathBuf) -> Result<i32, String> {
     for line in lines::start(&loaded.conf, &file) {
         eprintln!("{line}");
     }
-    let mut admin = Admin::new(&file, &state, loaded, handle.clone()).map_err(|error| error.to_string())?;
+    let mut admin = Admin::new(&file, &state, loaded, handle.clone(), Connections::default())
+        .map_err(|error| error.to_string())?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;

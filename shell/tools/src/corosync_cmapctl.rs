@@ -149,6 +149,8 @@ fn print_prefixes(prefixes: &[String], stats: bool, binary: bool) -> Result<bool
     let prefixes = if prefixes.is_empty() { &all[..] } else { prefixes };
     let mut found = false;
     for prefix in prefixes {
+        // A large ring has more counters than anything else: only they are asked for where only they are shown.
+        let prefix = if stats && prefix.is_empty() { "stats." } else { prefix };
         let keys = of_map(map(NAME, prefix)?, stats);
         found |= !keys.is_empty();
         for key in &keys {

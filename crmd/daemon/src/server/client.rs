@@ -9,6 +9,7 @@ use holdfast_api::{
     ClientFrame, Credentials, Event, Failure, FailureKind, FrameReader, Hello, Reply, ServerFrame,
 };
 use holdfast_core::ClientId;
+use holdfast_node::connections::Entry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -39,6 +40,8 @@ struct Shared {
     lagged: AtomicBool,
     evict: Notify,
     unanswered: Semaphore,
+    /// For people.
+    entry: Entry,
 }
 
 impl Outbox {
@@ -50,8 +53,14 @@ impl Outbox {
         });
         self.shared.unanswered.add_permits(1);
         match bytes {
-            Ok(bytes) if self.waiting() + bytes.len() <= REPLY_BYTES => self.push(bytes),
-            Ok(_) | Err(_) => self.shared.evict.notify_one(),
+            Ok(bytes) if self.waiting() + bytes.len() <= REPLY_BYTES => {
+                self.shared.entry.response();
+                self.push(bytes);
+            }
+            Ok(_) | Err(_) => {
+                self.shared.entry.overload();
+                self.shared.evict.notify_one();
+            }
         }
     }
 
@@ -59,14 +68,17 @@ impl Outbox {
     pub fn event(&self, event: Event) {
         if self.waiting() > EVENT_BYTES {
             self.shared.lagged.store(true, Ordering::Relaxed);
+            self.shared.entry.overload();
             return;
         }
         if self.shared.lagged.swap(false, Ordering::Relaxed)
             && let Ok(bytes) = encode(&ServerFrame::Event(Event::Lagged))
         {
+            self.shared.entry.dispatch();
             self.push(bytes);
         }
         if let Ok(bytes) = encode(&ServerFrame::Event(event)) {
+            self.shared.entry.dispatch();
             self.push(bytes);
         }
     }
@@ -89,6 +101,7 @@ pub(super) async fn serve(
     mut credentials: Credentials,
     requests: mpsc::Sender<FromClient>,
     _place: OwnedSemaphorePermit,
+    entry: Entry,
 ) {
     let (mut from, mut to) = stream.into_split();
     let mut reader = FrameReader::new();
@@ -106,6 +119,7 @@ pub(super) async fn serve(
         lagged: AtomicBool::new(false),
         evict: Notify::new(),
         unanswered: Semaphore::new(UNANSWERED),
+        entry,
     });
     let outbox = Outbox { frames, shared: Arc::clone(&shared) };
     if requests.send(FromClient::Connected { client, credentials, outbox }).await.is_err() {
@@ -145,12 +159,14 @@ async fn read(
                 Ok(Some(ClientFrame { id, request })) => {
                     let Ok(permit) = shared.unanswered.acquire().await else { return };
                     permit.forget();
+                    shared.entry.request();
                     if requests.send(FromClient::Request { client, id, request }).await.is_err() {
                         return;
                     }
                 }
                 Ok(None) => break,
                 Err(error) => {
+                    shared.entry.invalid();
                     debug!("client {}: {error}", client.0);
                     return;
                 }
@@ -177,6 +193,7 @@ async fn write(to: &mut OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Vec<u
     while let Some(bytes) = queue.recv().await {
         let result = to.write_all(&bytes).await;
         shared.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
+        shared.entry.written();
         if result.is_err() {
             return;
         }

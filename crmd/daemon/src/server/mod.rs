@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use holdfast_api::{Credentials, Request};
 use holdfast_core::ClientId;
+use holdfast_node::connections::Connections;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, warn};
@@ -40,6 +41,7 @@ pub enum FromClient {
 pub struct Server {
     path: PathBuf,
     accepting: tokio::task::JoinHandle<()>,
+    connections: Connections,
 }
 
 /// Who may use the socket beside root and group haclient.
@@ -70,8 +72,14 @@ impl Server {
         let mode = if open { 0o666 } else { 0o660 };
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
         let (requests, receiver) = mpsc::channel(WAITING);
-        let accepting = tokio::spawn(accept(listener, requests, allowed, group));
-        Ok((Self { path: path.to_owned(), accepting }, receiver))
+        let connections = Connections::default();
+        let accepting = tokio::spawn(accept(listener, requests, allowed, group, connections.clone()));
+        Ok((Self { path: path.to_owned(), accepting, connections }, receiver))
+    }
+
+    /// Who is connected, with what was counted.
+    pub fn connections(&self) -> Connections {
+        self.connections.clone()
     }
 }
 
@@ -100,6 +108,7 @@ async fn accept(
     requests: mpsc::Sender<FromClient>,
     allowed: Allowed,
     group: Option<u32>,
+    connections: Connections,
 ) {
     let room = Arc::new(Semaphore::new(CLIENTS));
     let mut next = 1;
@@ -127,7 +136,8 @@ async fn accept(
         }
         let client = ClientId(next);
         next += 1;
-        tokio::spawn(client::serve(stream, client, credentials, requests.clone(), place));
+        let entry = connections.open(client.0, credentials.pid);
+        tokio::spawn(client::serve(stream, client, credentials, requests.clone(), place, entry));
     }
 }
 

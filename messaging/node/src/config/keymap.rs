@@ -9,8 +9,8 @@ use std::fmt;
 pub const MAX_KEY: usize = 255;
 /// Longest value, in bytes.
 pub const MAX_VALUE: usize = 65_535;
-/// Most keys.
-pub const MAX_KEYS: usize = 20_000;
+/// Most keys: what is counted on all links of the largest ring is among them.
+pub const MAX_KEYS: usize = 200_000;
 
 /// A typed value.
 #[derive(Clone, Debug, PartialEq)]

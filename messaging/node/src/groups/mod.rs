@@ -4,6 +4,7 @@
 //! from a program to the ring without changing threads. Many small messages of one program travel as one batch.
 
 mod client;
+mod counters;
 mod server;
 mod table;
 #[cfg(test)]
@@ -11,10 +12,13 @@ mod tests;
 pub mod wire;
 
 pub use client::{ClientError, GroupClient, GroupEvent};
+pub use counters::{GroupMessages, Pair, Program};
 pub use server::ServerSettings;
 pub(crate) use server::{FIRST_NUMBER, Server};
 pub use table::{Member, Reason};
 
+/// Number of the service of process groups, as in corosync.
+pub const SERVICE: u16 = 2;
 /// Longest name of a group, in bytes.
 pub const MAX_NAME: usize = 127;
 /// Most groups that one program may join.

@@ -2,6 +2,7 @@
 //!
 //! Never waits. What a program does not take is kept for it up to a limit; before that, all nodes are asked to hold.
 
+use super::counters::{Buffer, GroupMessages, Program};
 use super::table::{Change, Table};
 use super::wire::{self, Between, ToNode, ToProgram};
 use super::{MAX_CLIENTS, MAX_JOINED, Reason};
@@ -59,38 +60,22 @@ struct Client {
     /// It took something since the last look.
     progress: bool,
     gone: bool,
+    /// What is counted, for people, and how often all were asked to hold before.
+    counts: Program,
+    holds_before: u64,
 }
 
-/// Bytes with a front that is taken away.
-#[derive(Default)]
-struct Buffer {
-    bytes: Vec<u8>,
-    start: usize,
-}
-
-impl Buffer {
-    fn waiting(&self) -> &[u8] {
-        &self.bytes[self.start..]
+impl Client {
+    /// Answers what it asked.
+    fn answer(&mut self, frame: &ToProgram<'_>) {
+        self.counts.responses += 1;
+        frame.encode(&mut self.output.bytes);
     }
 
-    fn len(&self) -> usize {
-        self.bytes.len() - self.start
-    }
-
-    fn took(&mut self, count: usize) {
-        self.start += count;
-        if self.start == self.bytes.len() {
-            self.start = 0;
-            // Memory of a burst is given back.
-            if self.bytes.capacity() > 1 << 20 {
-                self.bytes = Vec::new();
-            } else {
-                self.bytes.clear();
-            }
-        } else if self.start > 1 << 20 {
-            self.bytes.drain(..self.start);
-            self.start = 0;
-        }
+    /// Tells it something unasked.
+    fn dispatch(&mut self, frame: &ToProgram<'_>) {
+        self.counts.dispatched += 1;
+        frame.encode(&mut self.output.bytes);
     }
 }
 
@@ -112,6 +97,10 @@ pub(crate) struct Server {
     /// We asked the others to hold.
     holding: bool,
     scratch: Vec<u8>,
+    /// Ordered messages, programs that went, and how often all were asked to hold; for people.
+    messages: GroupMessages,
+    buried: u64,
+    holds: u64,
 }
 
 impl Server {
@@ -136,6 +125,9 @@ impl Server {
             outgoing_bytes: 0,
             holding: false,
             scratch: vec![0; READ],
+            messages: GroupMessages::default(),
+            buried: 0,
+            holds: 0,
         })
     }
 
@@ -185,6 +177,11 @@ impl Server {
     }
 
     fn tell(&mut self, message: &Between<'_>) {
+        match message {
+            Between::Join { .. } => self.messages.joins.sent += 1,
+            Between::Leave { .. } => self.messages.leaves.sent += 1,
+            _ => {}
+        }
         let mut bytes = Vec::new();
         message.encode(&mut bytes);
         self.queue(Guarantee::Agreed, bytes);
@@ -243,6 +240,8 @@ impl Server {
                 taken: None,
                 progress: false,
                 gone: false,
+                counts: Program::default(),
+                holds_before: self.holds,
             };
             self.clients.insert(id, client);
         }
@@ -253,13 +252,16 @@ impl Server {
         match client.socket.read(&mut self.scratch) {
             Ok(0) => client.gone = true,
             Ok(count) => client.input.bytes.extend_from_slice(&self.scratch[..count]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                client.counts.read_again += 1;
+            }
             Err(_) => client.gone = true,
         }
         if let Err(why) = self.frames(id)
             && let Some(client) = self.clients.get_mut(&id)
         {
-            ToProgram::Refused { handle: 0, why: &why }.encode(&mut client.output.bytes);
+            client.counts.invalid += 1;
+            client.answer(&ToProgram::Refused { handle: 0, why: &why });
             self.write(id);
             if let Some(client) = self.clients.get_mut(&id) {
                 client.gone = true;
@@ -291,20 +293,20 @@ impl Server {
             let frame = ToNode::decode(&rest[..length]).map_err(|error| error.to_string())?;
             used += length;
             let Some(client) = self.clients.get_mut(&id) else { return Ok(()) };
+            client.counts.requests += 1;
             match frame {
                 ToNode::Hello { version } if version != wire::VERSION => {
                     return Err(format!("version {version} is not spoken, only {}", wire::VERSION));
                 }
                 ToNode::Hello { .. } => {
                     client.greeted = true;
-                    let welcome = ToProgram::Welcome { version: wire::VERSION, node: self.node };
-                    welcome.encode(&mut client.output.bytes);
+                    client.answer(&ToProgram::Welcome { version: wire::VERSION, node: self.node });
                 }
                 _ if !client.greeted => return Err("a program says hello first".to_owned()),
                 ToNode::Send { handle, safe, payload } => {
                     let Some((group, true)) = client.joined.get(&handle) else {
                         let why = "only members of a group send to it";
-                        ToProgram::Refused { handle, why }.encode(&mut client.output.bytes);
+                        client.answer(&ToProgram::Refused { handle, why });
                         continue;
                     };
                     let same = batch.as_ref().is_some_and(|(h, s, bytes)| {
@@ -344,6 +346,7 @@ impl Server {
     }
 
     fn queue_batch(&mut self, (_, safe, bytes): (u16, bool, Vec<u8>)) {
+        self.messages.batches.sent += 1;
         self.queue(if safe { Guarantee::Safe } else { Guarantee::Agreed }, bytes);
     }
 
@@ -367,7 +370,7 @@ impl Server {
         match why {
             Some(why) => {
                 if let Some(client) = self.clients.get_mut(&id) {
-                    ToProgram::Refused { handle, why }.encode(&mut client.output.bytes);
+                    client.answer(&ToProgram::Refused { handle, why });
                 }
             }
             None => {
@@ -385,7 +388,7 @@ impl Server {
         match client.joined.get(&handle).map(|(group, _)| group.clone()) {
             Some(group) => self.tell(&Between::Leave { group: &group, pid, reason: Reason::Leave as u8 }),
             None => {
-                ToProgram::Refused { handle, why: "not a member" }.encode(&mut client.output.bytes);
+                client.answer(&ToProgram::Refused { handle, why: "not a member" });
             }
         }
     }
@@ -395,15 +398,24 @@ impl Server {
         // What another version says beyond our words is not for our programs.
         let Ok(message) = Between::decode(payload) else { return };
         if let Between::Batch { group, pid, batch } = message {
+            self.messages.batches.received += 1;
             for client in self.clients.values_mut() {
                 for (handle, (joined, member)) in &client.joined {
                     if *member && joined == group {
                         let frame = ToProgram::Messages { handle: *handle, node: sender, pid, batch };
+                        client.counts.dispatched += 1;
                         frame.encode(&mut client.output.bytes);
                     }
                 }
             }
             return;
+        }
+        match message {
+            Between::Join { .. } => self.messages.joins.received += 1,
+            Between::Leave { .. } => self.messages.leaves.received += 1,
+            Between::Announce(_) => self.messages.lists.received += 1,
+            Between::Hold(hold) => self.holds += u64::from(hold && !self.table.held()),
+            Between::Batch { .. } => {}
         }
         for change in self.table.apply(sender, &message) {
             self.changed(&change);
@@ -417,6 +429,7 @@ impl Server {
         }
         if !joined.is_empty() {
             for bytes in self.table.announcements() {
+                self.messages.lists.sent += 1;
                 self.queue(Guarantee::Agreed, bytes);
             }
             if self.holding {
@@ -433,8 +446,9 @@ impl Server {
         let members: Vec<(u32, u32)> =
             change.members.iter().map(|member| (member.node, member.pid)).collect();
         for client in self.clients.values_mut() {
+            let (node, pid) = (self.node, client.pid);
             let own = |list: &[(super::Member, Reason)]| {
-                list.iter().any(|(member, _)| member.node == self.node && member.pid == client.pid)
+                list.iter().any(|(member, _)| member.node == node && member.pid == pid)
             };
             let Some(handle) = client
                 .joined
@@ -448,13 +462,12 @@ impl Server {
                 client.joined.insert(handle, (change.group.clone(), true));
             }
             if client.joined.get(&handle).is_some_and(|(_, member)| *member) {
-                let frame = ToProgram::Changed {
+                client.dispatch(&ToProgram::Changed {
                     handle,
                     members: members.clone(),
                     joined: rows(&change.joined),
                     left: rows(&change.left),
-                };
-                frame.encode(&mut client.output.bytes);
+                });
             }
             if own(&change.left) {
                 client.joined.remove(&handle);
@@ -500,8 +513,11 @@ impl Server {
                     client.output.took(count);
                     client.progress = true;
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    client.counts.write_again += 1;
+                    break;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => client.counts.write_again += 1,
                 Err(_) => {
                     client.gone = true;
                     client.output = Buffer::default();
@@ -528,6 +544,7 @@ impl Server {
         let gone: Vec<u64> = self.clients.iter().filter(|(_, c)| c.gone).map(|(id, _)| *id).collect();
         for id in gone {
             let Some(client) = self.clients.remove(&id) else { continue };
+            self.buried += 1;
             // Closing the socket takes it out of the set.
             let _ = epoll::delete(&self.epoll, &client.socket);
             let _ = epoll::delete(&self.writers, &client.socket);
@@ -541,6 +558,40 @@ impl Server {
     /// Every member of every group: group, node, process.
     pub fn members(&self) -> Vec<(String, u32, u32)> {
         self.table.members().map(|(group, member)| (group.to_owned(), member.node, member.pid)).collect()
+    }
+
+    /// Ordered messages sent and received.
+    pub fn messages(&self) -> GroupMessages {
+        self.messages
+    }
+
+    /// Programs that went.
+    pub fn gone(&self) -> u64 {
+        self.buried
+    }
+
+    /// Connected programs with what was counted of each.
+    pub fn programs(&self) -> Vec<Program> {
+        let program = |(id, client): (&u64, &Client)| Program {
+            service: Some(super::SERVICE),
+            pid: client.pid,
+            id: id - LISTENER,
+            queued: client.output.frames_waiting(),
+            stuck: client.wants_write,
+            held: self.table.held(),
+            holds: self.holds - client.holds_before,
+            ..client.counts
+        };
+        self.clients.iter().map(program).collect()
+    }
+
+    /// Sets to zero what was counted of programs' connections.
+    pub fn clear_counters(&mut self) {
+        self.buried = 0;
+        for client in self.clients.values_mut() {
+            client.counts = Program::default();
+            client.holds_before = self.holds;
+        }
     }
 
     /// Bytes that wait for programs.

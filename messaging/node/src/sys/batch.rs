@@ -163,6 +163,19 @@ pub struct Outgoing<'a> {
     pub to: SocketAddr,
     pub bytes: &'a [u8],
     pub segment: usize,
+    /// The caller's own number; see [`Trouble`].
+    pub tag: usize,
+}
+
+/// What of a train the kernel did not take at the first try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Of its [`Outgoing`].
+    pub tag: usize,
+    /// Datagrams given up.
+    pub errors: u32,
+    /// Calls made again.
+    pub retries: u32,
 }
 
 /// Sends batches; knows whether the kernel cuts trains itself.
@@ -172,11 +185,15 @@ pub struct SendBatch {
     pub calls: u64,
     /// Datagrams that the kernel had no room for or refused.
     pub dropped: u64,
+    /// Calls in a row, up to now, that sent nothing.
+    pub failing: u32,
+    /// For the caller to take.
+    pub trouble: Vec<Trouble>,
 }
 
 impl Default for SendBatch {
     fn default() -> Self {
-        SendBatch { offload: true, calls: 0, dropped: 0 }
+        SendBatch { offload: true, calls: 0, dropped: 0, failing: 0, trouble: Vec::new() }
     }
 }
 
@@ -185,6 +202,7 @@ struct Piece<'a> {
     to: SockAddr,
     bytes: &'a [u8],
     segment: u16,
+    tag: usize,
 }
 
 impl SendBatch {
@@ -200,7 +218,12 @@ impl SendBatch {
                 segment
             };
             for bytes in train.bytes.chunks(per_piece) {
-                pieces.push(Piece { to: SockAddr::from(train.to), bytes, segment: segment as u16 });
+                pieces.push(Piece {
+                    to: SockAddr::from(train.to),
+                    bytes,
+                    segment: segment as u16,
+                    tag: train.tag,
+                });
             }
         }
         let mut done = 0;
@@ -211,23 +234,28 @@ impl SendBatch {
                 Ok(sent) => {
                     done += sent.max(1);
                     attempts = 0;
+                    self.failing = 0;
                 }
                 Err(error) => {
+                    self.failing = self.failing.saturating_add(1);
                     let first = &pieces[done];
+                    let tag = first.tag;
                     let segmented = first.bytes.len() > usize::from(first.segment);
                     match error.raw_os_error() {
-                        Some(libc::EINTR) => {}
+                        Some(libc::EINTR) => self.trouble.push(Trouble { tag, errors: 0, retries: 1 }),
                         // A pending error of an earlier datagram (its port was refused): this one was not tried.
                         Some(
                             libc::ECONNREFUSED | libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EHOSTDOWN,
                         ) if attempts < 3 => {
                             attempts += 1;
+                            self.trouble.push(Trouble { tag, errors: 0, retries: 1 });
                         }
                         // The device or an old kernel cannot cut trains: do it here, from now on.
                         Some(libc::EIO | libc::EINVAL | libc::EOPNOTSUPP | libc::EMSGSIZE)
                             if segmented && self.offload =>
                         {
                             self.offload = false;
+                            self.trouble.push(Trouble { tag, errors: 0, retries: 1 });
                             let rest: Vec<Outgoing<'_>> = pieces[done..]
                                 .iter()
                                 .filter_map(|piece| {
@@ -236,6 +264,7 @@ impl SendBatch {
                                         to,
                                         bytes: piece.bytes,
                                         segment: usize::from(piece.segment),
+                                        tag: piece.tag,
                                     })
                                 })
                                 .collect();
@@ -244,6 +273,9 @@ impl SendBatch {
                         }
                         _ => {
                             self.dropped += 1;
+                            let datagrams = first.bytes.len().div_ceil(usize::from(first.segment));
+                            let errors = u32::try_from(datagrams).unwrap_or(u32::MAX);
+                            self.trouble.push(Trouble { tag, errors, retries: 0 });
                             done += 1;
                             attempts = 0;
                         }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::socket::{LinkBinding, LinkSocket};
-use super::status::RingStatus;
+use super::status::{Counters, RingStatus};
 use crate::config::WitnessSettings;
 use std::net::SocketAddr;
 
@@ -45,6 +45,7 @@ pub(super) enum Command {
     Heuristics(u64, bool),
     Rekey(Key),
     Quorum(quorum::Change),
+    Clear(Counters),
     Query(oneshot::Sender<Box<RingStatus>>),
     Persisted(Ticket),
     RecordFailed(String),

@@ -15,7 +15,7 @@ mod witness;
 pub use channel::{COMMAND_BYTES, EVENT_BYTES, Event, RingEvents};
 pub use record::RecordError;
 pub use socket::{BindError, LinkBinding, LinkSocket};
-pub use status::{RingStatus, WitnessStatus};
+pub use status::{Counters, RingStatus, Services, WitnessStatus};
 pub(crate) use witness::hold as witness_hold;
 
 use crate::config::{CorosyncConf, Scheduling, Seal, WitnessSettings};
@@ -398,6 +398,14 @@ impl RingHandle {
     /// When the thread has ended.
     pub fn quorum(&self, change: quorum::Change) -> Result<(), SendError> {
         self.tell(Command::Quorum(change))
+    }
+
+    /// Sets counters to zero.
+    ///
+    /// # Errors
+    /// When the thread has ended.
+    pub fn clear(&self, counters: Counters) -> Result<(), SendError> {
+        self.tell(Command::Clear(counters))
     }
 
     /// A snapshot for status displays.

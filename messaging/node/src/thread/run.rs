@@ -12,8 +12,9 @@ mod sets;
 use super::channel::{Command, Commands, Event, EventSender};
 use super::record;
 use super::socket::LinkSocket;
+use super::status::Services;
 use super::witness::Witness;
-use super::{Settings, recipient};
+use super::{Order, Settings, recipient};
 use crate::config::{Scheduling, WitnessSettings};
 use crate::groups::Server;
 use crate::sys;
@@ -96,6 +97,8 @@ pub(super) struct Driver {
     /// Messages that the ring had no room for yet.
     backlog: VecDeque<(Guarantee, Vec<u8>)>,
     groups: Option<Server>,
+    /// Messages of and for the manager and the daemons.
+    services: Services,
     /// Programs are waited for as well.
     groups_watched: bool,
     /// When programs were looked at last.
@@ -168,6 +171,7 @@ impl Driver {
             outgoing: Vec::new(),
             taken: VecDeque::new(),
             backlog: VecDeque::new(),
+            services: Services::default(),
             groups_watched: groups.is_some(),
             groups,
             groups_looked: Instant::default(),
@@ -385,6 +389,14 @@ impl Driver {
             }
             let Some((guarantee, payload)) = self.backlog.pop_front() else { break };
             self.commands.room.add_permits(Commands::cost(payload.len() - 1) as usize);
+            match payload.split_last() {
+                Some((&recipient::DAEMON, order)) => {
+                    if let Some(order) = Order::decode(order) {
+                        self.services.of(order).sent += 1;
+                    }
+                }
+                _ => self.services.manager.sent += 1,
+            }
             self.ring.handle(now, Input::Multicast { guarantee, payload: Bytes::from(payload) });
             fed = true;
         }

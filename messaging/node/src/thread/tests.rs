@@ -42,11 +42,13 @@ fn round_trip(trains: &[(Vec<u8>, usize)]) -> Vec<Vec<u8>> {
     let from = LinkSocket::bind(&binding(0, "127.0.0.1:0")).unwrap();
     let to = LinkSocket::bind(&binding(0, "127.0.0.1:0")).unwrap();
     let target: SocketAddr = to.local_address().unwrap();
-    let outgoing: Vec<Outgoing<'_>> =
-        trains.iter().map(|(bytes, segment)| Outgoing { to: target, bytes, segment: *segment }).collect();
+    let outgoing: Vec<Outgoing<'_>> = trains
+        .iter()
+        .map(|(bytes, segment)| Outgoing { to: target, bytes, segment: *segment, tag: 0 })
+        .collect();
     let mut send = SendBatch::default();
     send.send(from.socket.as_fd(), &outgoing);
-    assert_eq!(send.dropped, 0);
+    assert_eq!((send.dropped, &send.trouble[..]), (0, &[][..]));
     let mut receive = ReceiveBatch::default();
     let mut datagrams = Vec::new();
     // On the loopback device a datagram is there when the send returns.
@@ -87,6 +89,21 @@ fn a_refused_datagram_is_reported_with_its_address() {
     let from = LinkSocket::bind(&binding(0, "127.0.0.1:0")).unwrap();
     let gone = LinkSocket::bind(&binding(0, "127.0.0.1:0")).unwrap().local_address().unwrap();
     let mut send = SendBatch::default();
-    send.send(from.socket.as_fd(), &[Outgoing { to: gone, bytes: b"anybody there?", segment: 14 }]);
+    send.send(from.socket.as_fd(), &[Outgoing { to: gone, bytes: b"anybody there?", segment: 14, tag: 7 }]);
     assert_eq!(crate::sys::read_refusals(from.socket.as_fd()), [gone]);
+}
+
+#[test]
+fn what_the_kernel_does_not_send_is_named() {
+    let from = LinkSocket::bind(&binding(0, "127.0.0.1:0")).unwrap();
+    let to = from.local_address().unwrap();
+    let mut send = SendBatch::default();
+    // Another family than the socket's.
+    let strange = "[::1]:9".parse().unwrap();
+    let wrong = Outgoing { to: strange, bytes: b"nobody", segment: 6, tag: 3 };
+    let fine = || Outgoing { to, bytes: b"fine", segment: 4, tag: 1 };
+    send.send(from.socket.as_fd(), &[fine(), wrong, fine()]);
+    let trouble: Vec<_> = send.trouble.iter().map(|t| (t.tag, t.errors, t.retries)).collect();
+    assert_eq!(trouble, [(3, 1, 0)]);
+    assert_eq!((send.dropped, send.failing), (1, 0), "the last call sent something");
 }

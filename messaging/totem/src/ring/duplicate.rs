@@ -7,6 +7,7 @@ use crate::log::{Event, GatherReason};
 use crate::peer::{Candidate, Session};
 use crate::ring::Ring;
 use crate::seal::greeting::{Reason, Refusal};
+use crate::stats::Purpose;
 use crate::time::{Instant, Span};
 
 impl Ring {
@@ -83,7 +84,7 @@ impl Ring {
         let refusal = Refusal { from: self.me, salt: candidate.session.salt, echo, reason };
         let (link, to) = (candidate.link, candidate.session.from);
         let bytes = refusal.encode(&self.masters[0]);
-        self.push_send(link, to, bytes.into());
+        self.push_send(link, to, bytes.into(), Purpose::Data);
     }
 
     /// Decides about newcomers whose time has come: refused when the incumbent answered, let in when it did not.

@@ -160,6 +160,7 @@ impl Ring {
         }
         self.promised = ring.seq;
         self.phase = Phase::Commit;
+        self.stats.commits += 1;
         let now = self.now.mono;
         let unstored = ring.seq > self.durable;
         let slots = BTreeMap::from([(self.me, self.own_slot())]);
@@ -278,6 +279,7 @@ impl Ring {
         let limit = self.form_limit();
         if let Some(form) = &self.form {
             if form.since + limit <= now {
+                self.stats.commits_lost += 1;
                 let missing: Vec<NodeId> =
                     form.seats.iter().map(|s| s.node).filter(|n| !form.slots.contains_key(n)).collect();
                 if form.representative {
@@ -293,6 +295,7 @@ impl Ring {
             && let Some(announcing) = &recovery.announcing
         {
             if recovery.since + limit <= now {
+                self.stats.recoveries_lost += 1;
                 let missing = announcing.missing.clone();
                 self.distrust(&missing);
                 self.gather(GatherReason::Stalled);
@@ -306,6 +309,8 @@ impl Ring {
         self.settle_at = self.settle_at.filter(|at| *at > now);
         self.propose_at = self.propose_at.filter(|at| *at > now);
         if self.phase == Phase::Gather && self.gather_since + self.config.timing.consensus <= now {
+            self.stats.consensus_lost += 1;
+            self.stats.consensus_lost_now = self.stats.consensus_lost_now.saturating_add(1);
             // Others have to act; tell them again where we stand.
             self.gather_since = now;
             self.presence_soon = true;

@@ -16,7 +16,10 @@ impl Ring {
         self.log(Event::Gathering(why));
         self.stats.gathers += 1;
         if why == GatherReason::TokenLost {
-            self.stats.tokens_lost += 1;
+            match self.phase {
+                Phase::Recovery => self.stats.recoveries_lost += 1,
+                _ => self.stats.tokens_lost += 1,
+            }
         }
         let failed = self.phase != Phase::Operational && self.phase != Phase::Gather;
         self.phase = Phase::Gather;
@@ -149,6 +152,7 @@ impl Ring {
         self.promised = seq;
         let ring = RingId { seq, representative: self.me };
         self.phase = Phase::Commit;
+        self.stats.commits += 1;
         let slot = self.own_slot();
         self.form = Some(Forming::proposed(ring, seats, now, self.me, slot));
         self.propose();

@@ -1,6 +1,7 @@
 //! The ring as one state machine: takes inputs, hands out outputs, and keeps the timers. What happens on an input is
 //! in the modules below; this file knows only who is asked.
 
+mod counters;
 mod duplicate;
 mod form;
 mod gather;
@@ -26,7 +27,7 @@ use crate::peer::Peer;
 use crate::quorum::{self, Quorum};
 use crate::seal::datagram::Sealer;
 use crate::seal::keys::{Master, incarnation};
-use crate::stats::{PeerLink, Statistics};
+use crate::stats::{Pause, Statistics};
 use crate::time::{Instant, Now, Span};
 use crate::wire::control::Seat;
 use crate::wire::presence::{Heard, Phase};
@@ -54,6 +55,8 @@ pub struct Ring {
     peers: Vec<Peer>,
     out: VecDeque<Output>,
     stats: Statistics,
+    /// The last ones, the latest first.
+    pauses: VecDeque<Pause>,
     now: Now,
     wake: Option<(Instant, &'static str)>,
     gone: bool,
@@ -127,6 +130,7 @@ impl Ring {
             peers: Vec::new(),
             out: VecDeque::new(),
             stats: Statistics::default(),
+            pauses: VecDeque::new(),
             now,
             wake: None,
             gone: false,
@@ -185,6 +189,7 @@ impl Ring {
             ring.log(Event::Quorum(note));
         }
         ring.log(Event::Gathering(GatherReason::Start));
+        ring.stats.gathers += 1;
         ring.reserve(ring.promised + RESERVE);
         ring.timers();
         ring
@@ -236,10 +241,7 @@ impl Ring {
             Input::Persisted(ticket) => self.persisted(ticket),
             Input::Reconfigure(config) => self.reconfigure(*config),
             Input::Rekey(key) => self.rekey(&key),
-            Input::Quorum(change) => {
-                self.packer.push_control(change.encode());
-                self.work_waits();
-            }
+            Input::Quorum(change) => self.say_change(&change),
             Input::WitnessLapsed => self.witness_lapsed(),
             Input::Addresses(found) => self.addresses(&found),
             Input::Progress => self.progress_at = self.now.mono,
@@ -304,33 +306,6 @@ impl Ring {
         self.incarnation
     }
 
-    /// Counters since start.
-    pub fn statistics(&self) -> Statistics {
-        Statistics { queued_bytes: self.packer.bytes() as u64, rotation: self.turn.rotation, ..self.stats }
-    }
-
-    /// Every link to every peer, for status displays.
-    pub fn peer_links(&self) -> Vec<PeerLink> {
-        let token = self.config.timing.token;
-        let mut links = Vec::new();
-        for peer in &self.peers {
-            let session = peer.is_heard(self.now.mono, token);
-            for path in &peer.paths {
-                let Some(address) = path.address else { continue };
-                links.push(PeerLink {
-                    node: peer.id,
-                    link: path.link,
-                    address,
-                    up: session && path.up,
-                    session: peer.session.is_some(),
-                    datagram: path.datagram,
-                    round_trip: path.round_trip,
-                });
-            }
-        }
-        links
-    }
-
     fn log(&mut self, event: Event) {
         self.out.push_back(Output::Log(event));
     }
@@ -356,8 +331,8 @@ impl Ring {
         self.masters.iter().find(|m| m.tag == tag)
     }
 
-    /// Between two presences.
-    fn beat(&self) -> Span {
+    /// Between two signs of life.
+    pub fn beat(&self) -> Span {
         let token = self.config.timing.token;
         let beat = token.over(5);
         let given = self.config.links.iter().filter_map(|l| l.ping_interval).min();
@@ -388,6 +363,7 @@ impl Ring {
         self.stats.pauses += 1;
         self.stats.longest_pause = self.stats.longest_pause.max(late);
         if late >= token.over(2) {
+            self.remember_pause(late);
             self.log(Event::Paused(late));
         }
         let now = self.now.mono;
@@ -427,8 +403,7 @@ impl Ring {
             self.leave_timers();
             self.doubt_quorum();
             if let Some(change) = self.quorum.due(now) {
-                self.packer.push_control(change.encode());
-                self.work_waits();
+                self.say_change(&change);
             }
         }
         if !self.gone && self.next_presence().is_some_and(|at| at <= now) {
@@ -505,8 +480,7 @@ impl Ring {
     fn witness_lapsed(&mut self) {
         if self.phase == Phase::Operational {
             let gone = quorum::Change::Witness(quorum::WitnessChange::default());
-            self.packer.push_control(gone.encode());
-            self.work_waits();
+            self.say_change(&gone);
         } else if self.relies_on_witness() {
             self.give_up_quorum();
         } else {

@@ -7,6 +7,7 @@ use crate::membership::{Person, reachable};
 use crate::peer::Told;
 use crate::ring::Ring;
 use crate::seal::datagram::boot_half;
+use crate::stats::Purpose;
 use crate::time::{Instant, Span};
 use crate::wire::control::{Control, Seat};
 use crate::wire::presence::{Heard, HeardSet, Phase, Presence, Row};
@@ -172,14 +173,18 @@ impl Ring {
                 gossip,
             };
             for n in 0..self.peers[place].paths.len() {
-                let path = &self.peers[place].paths[n];
-                let Some(to) = path.address else { continue };
-                let link = path.link;
+                let path = &mut self.peers[place].paths[n];
+                if path.address.is_none() {
+                    continue;
+                }
                 (presence.echo, presence.echo_age) = match path.stamp {
                     Some((stamp, at)) => (stamp, u32::try_from(now.since(at).0).unwrap_or(u32::MAX)),
                     None => (0, 0),
                 };
-                self.send_control_on(link, to, &Control::Presence(presence.clone()));
+                path.counters.sent.answers += u64::from(presence.echo > path.answered);
+                path.answered = presence.echo;
+                self.stats.joins_sent += u64::from(self.phase == Phase::Gather);
+                self.send_control_on(place, n, &Control::Presence(presence.clone()), Purpose::Ping);
             }
         }
     }
@@ -296,6 +301,9 @@ impl Ring {
                 let gone = now.0.saturating_sub(presence.echo).saturating_sub(u64::from(presence.echo_age));
                 let old = path.round_trip.map_or(gone, |r| r.0);
                 path.round_trip = Some(Span((old * 7 + gone) / 8));
+                path.counters.measured(Span(gone));
+                path.counters.received.answers += u64::from(presence.echo > path.echoed);
+                path.echoed = path.echoed.max(presence.echo);
             }
             let came_up = !path.up && path.peer_hears && path.good >= path.needed;
             let unknown = !path.peer_hears && path.good == 0;

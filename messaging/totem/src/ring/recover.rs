@@ -65,6 +65,7 @@ impl Ring {
     ) {
         let now = self.now.mono;
         self.phase = Phase::Recovery;
+        self.stats.recoveries += 1;
         self.turn.clear(now);
         let same = |s: &&Slot| {
             s.seat.node == self.me
@@ -128,13 +129,14 @@ impl Ring {
         }
         let open = matches!(self.phase, Phase::Operational | Phase::Gather);
         if frame.ring != self.order.ring || !open || !self.order.has(frame.origin) {
+            self.stats.unexpected += 1;
             return;
         }
         let known_top = self.order.top();
         match self.order.insert(frame.seq, || keep(&frame)) {
             Inserted::New => self.stats.frames_received += 1,
             Inserted::Known => self.stats.frames_duplicate += 1,
-            Inserted::TooFar => {}
+            Inserted::TooFar => self.stats.unexpected += 1,
         }
         if frame.seq > known_top && self.phase == Phase::Operational {
             self.turn.frame_seen(self.now.mono, frame.seq);
@@ -147,13 +149,20 @@ impl Ring {
     fn new_ring_frame(&mut self, frame: FrameView<'_>) {
         let Some(recovery) = &mut self.recovery else { return };
         if !recovery.order.has(frame.origin) {
+            self.stats.unexpected += 1;
             return;
         }
-        if recovery.order.insert(frame.seq, || keep(&frame)) != Inserted::New {
-            self.stats.frames_duplicate += 1;
-            return;
+        match recovery.order.insert(frame.seq, || keep(&frame)) {
+            Inserted::New => self.stats.frames_received += 1,
+            Inserted::Known => {
+                self.stats.frames_duplicate += 1;
+                return;
+            }
+            Inserted::TooFar => {
+                self.stats.unexpected += 1;
+                return;
+            }
         }
-        self.stats.frames_received += 1;
         self.turn.frame_seen(self.now.mono, frame.seq);
         if frame.kind != FrameKind::Recovered {
             return;
@@ -279,6 +288,9 @@ impl Ring {
         self.idle_since = None;
         self.packer.restart();
         self.stats.rings_formed += 1;
+        self.stats.consensus_lost_now = 0;
+        self.stats.votes_sent.ballots += 1;
+        self.stats.votes_received.ballots += slots.len() as u64;
         self.version += 1;
         let ballots: Vec<(NodeId, RingId, quorum::Ballot)> =
             slots.iter().map(|s| (s.seat.node, s.old_ring, s.ballot.clone())).collect();
@@ -354,6 +366,7 @@ impl Ring {
             self.stats.malformed += 1;
             return;
         };
+        self.stats.votes_received.count(&change);
         if let Change::Votes(node, votes) = &change
             && let Some(view) = &mut self.view
             && let Some(member) = view.members.iter_mut().find(|member| member.id == *node)

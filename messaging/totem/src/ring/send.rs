@@ -7,6 +7,7 @@ use crate::order::store::Frame;
 use crate::peer::SMALLEST;
 use crate::ring::Ring;
 use crate::seal::datagram::OVERHEAD;
+use crate::stats::Purpose;
 use crate::wire::control::{Control, PART_HEADER, Part};
 use crate::wire::frame::{FRAME_HEADER, FrameView, WRAPPING};
 
@@ -32,6 +33,7 @@ impl Ring {
     /// One sealed datagram.
     pub(crate) fn sealed(&mut self, body: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(body.len() + OVERHEAD);
+        self.stats.sealed += 1;
         let start = self.sealer.begin(&mut bytes);
         bytes.extend_from_slice(body);
         let tag = self.sealer.key_tag();
@@ -47,23 +49,28 @@ impl Ring {
         let mode = self.config.link_mode;
         let peer = &mut self.peers[place];
         let routes = if everywhere { (0..peer.paths.len()).collect() } else { peer.routes(mode) };
-        let targets: Vec<_> = routes
-            .iter()
-            .filter_map(|n| peer.paths[*n].address.map(|to| (peer.paths[*n].link, to)))
-            .collect();
+        let mut targets = Vec::with_capacity(routes.len());
+        for n in routes {
+            let path = &mut peer.paths[n];
+            let Some(to) = path.address else { continue };
+            path.counters.sent.data.add(1, body.len() + OVERHEAD);
+            targets.push((path.link, to));
+        }
         let bytes = Bytes::from(self.sealed(body));
         for (link, to) in targets {
-            self.push_send(link, to, bytes.clone());
+            self.push_send(link, to, bytes.clone(), Purpose::Data);
         }
     }
 
-    pub(super) fn push_send(&mut self, link: u8, to: std::net::SocketAddr, bytes: Bytes) {
+    /// Hands a datagram to the host; who knows the path has counted it there.
+    pub(super) fn push_send(&mut self, link: u8, to: std::net::SocketAddr, bytes: Bytes, purpose: Purpose) {
         let segment = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
-        self.out.push_back(Output::Send(Send { link, to, bytes, segment }));
+        self.out.push_back(Output::Send(Send { link, to, bytes, segment, purpose }));
     }
 
     /// Sends a control message, in pieces when it is long.
     pub(super) fn send_control(&mut self, node: NodeId, message: &Control, everywhere: bool) {
+        self.stats.says(message);
         let mut body = Vec::new();
         message.encode(&mut body);
         for piece in self.pieces(body) {
@@ -71,13 +78,18 @@ impl Ring {
         }
     }
 
-    /// Sends a control message over one link only.
-    pub(super) fn send_control_on(&mut self, link: u8, to: std::net::SocketAddr, message: &Control) {
+    /// Sends a control message over one path of a peer only, by their places.
+    pub(super) fn send_control_on(&mut self, peer: usize, path: usize, message: &Control, purpose: Purpose) {
+        let Some(to) = self.peers[peer].paths[path].address else { return };
+        let link = self.peers[peer].paths[path].link;
         let mut body = Vec::new();
         message.encode(&mut body);
-        for piece in self.pieces(body) {
+        let pieces = self.pieces(body);
+        let bytes = pieces.iter().map(|piece| piece.len() + OVERHEAD).sum();
+        self.peers[peer].paths[path].counters.sent.add(purpose, pieces.len() as u64, bytes);
+        for piece in pieces {
             let bytes = Bytes::from(self.sealed(&piece));
-            self.push_send(link, to, bytes);
+            self.push_send(link, to, bytes, purpose);
         }
     }
 
@@ -105,6 +117,7 @@ impl Ring {
     pub(super) fn send_token(&mut self, node: NodeId, token: &crate::wire::token::Token, everywhere: bool) {
         let mut body = Vec::with_capacity(80);
         token.encode(&mut body);
+        self.stats.tokens_sent += 1;
         self.send_body(node, &body, everywhere);
     }
 
@@ -135,6 +148,7 @@ impl Ring {
             let (kind, origin) = (frame.kind, frame.origin);
             FrameView { kind, ring, seq: *seq, origin, payload: &frame.payload }.encode(&mut batch);
             self.sealer.finish(&mut batch, start, &self.masters[master]);
+            self.stats.sealed += 1;
             count += 1;
         }
         if count > 0 {
@@ -167,8 +181,9 @@ impl Ring {
                 {
                     let mut body = Vec::new();
                     Control::Probe { size }.encode(&mut body);
+                    path.counters.sent.probe.add(1, body.len() + OVERHEAD);
                     let bytes = Bytes::from(self.sealed(&body));
-                    self.push_send(link, to, bytes);
+                    self.push_send(link, to, bytes, Purpose::Probe);
                 }
             }
         }
@@ -179,26 +194,29 @@ impl Ring {
     pub(super) fn probe_came(&mut self, link: u8, node: NodeId, size: u16, answer: bool) {
         let now = self.now.mono;
         let Some(place) = self.peer_place(node) else { return };
-        let Some(path) = self.peers[place].path_mut(link) else { return };
+        let Some(n) = self.peers[place].paths.iter().position(|path| path.link == link) else { return };
         if answer {
-            path.probed(now, size);
+            self.peers[place].paths[n].probed(now, size);
             self.find_datagram_size();
-        } else if let Some(to) = path.address {
-            self.send_control_on(link, to, &Control::Probed { size });
+        } else {
+            self.send_control_on(place, n, &Control::Probed { size }, Purpose::Probe);
         }
     }
 
     fn flush_batch(&mut self, members: &[NodeId], batch: Vec<u8>, segment: usize) {
         let bytes = Bytes::from(batch);
+        let datagrams = bytes.len().div_ceil(segment.max(1)) as u64;
         let segment = u16::try_from(segment).unwrap_or(u16::MAX);
         let mode = self.config.link_mode;
         let mut groups = 0_u8;
         for node in members {
             let Some(place) = self.peer_place(*node) else { continue };
             for route in self.peers[place].routes(mode) {
-                let path = &self.peers[place].paths[route];
+                let path = &mut self.peers[place].paths[route];
                 let link = path.link;
                 let Some(mut to) = path.address else { continue };
+                // One datagram to the group goes to all who are behind it.
+                path.counters.sent.data.add(datagrams, bytes.len());
                 let group = self.config.links.iter().find(|l| l.number == link).and_then(|l| l.multicast);
                 if let Some(group) = group {
                     let bit = 1_u8.checked_shl(u32::from(link)).unwrap_or(0);
@@ -208,7 +226,13 @@ impl Ring {
                     groups |= bit;
                     to = group;
                 }
-                self.out.push_back(Output::Send(Send { link, to, bytes: bytes.clone(), segment }));
+                self.out.push_back(Output::Send(Send {
+                    link,
+                    to,
+                    bytes: bytes.clone(),
+                    segment,
+                    purpose: Purpose::Data,
+                }));
             }
         }
     }

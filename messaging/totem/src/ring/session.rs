@@ -9,11 +9,12 @@ use crate::io::{Duplicate, Host, LeaveReason};
 use crate::log::{Event, GatherReason};
 use crate::peer::{Candidate, Peer, PeerClock, Session};
 use crate::ring::Ring;
-use crate::seal::datagram::{Header, Kind, NotOpened, Opener, boot_half};
+use crate::seal::datagram::{Header, Kind, NotOpened, OVERHEAD, Opener, boot_half};
 use crate::seal::greeting::{self, Challenge, Greeting, Reason, Refusal};
 use crate::seal::keys::{self, Master};
+use crate::stats::Purpose;
 use crate::time::{Instant, Span};
-use crate::wire::control::{Control, Part};
+use crate::wire::control::{self, Control, PART_HEADER, Part};
 use crate::wire::frame::FrameView;
 use crate::wire::token::Token;
 use crate::wire::{FRAME, PART, TOKEN};
@@ -40,7 +41,8 @@ impl Ring {
         }
     }
 
-    fn link_timeout(&self) -> Span {
+    /// After so long a silent link is down, where its own time is not configured.
+    pub fn link_timeout(&self) -> Span {
         self.beat().times(3).max(Span::millis(60))
     }
 
@@ -99,17 +101,26 @@ impl Ring {
         let Some(master) = self.masters.iter().position(|m| m.tag == header.key_tag) else {
             return self.count_unreadable(from);
         };
+        let size = bytes.len();
         let (now, peer) = (self.now.mono, &mut self.peers[place]);
         let is = |s: &&mut Session| boot_half(s.incarnation) == header.boot;
         if let Some(session) = peer.session.as_mut().filter(is) {
             let opened = session.opener.open(&header, bytes, &self.masters[master]);
             match opened {
-                Err(NotOpened::Replayed) => self.stats.replayed += 1,
+                Err(NotOpened::Replayed) => {
+                    self.stats.replayed += 1;
+                    // The second copy of what came over another link; what it was for is not looked at.
+                    if let Some(path) = peer.path_mut(link) {
+                        path.counters.received.data.add(1, size);
+                    }
+                }
                 Err(NotOpened::Forged) => self.count_unreadable(from),
                 Ok(body) => {
                     session.heard_at = now;
+                    self.stats.opened += 1;
                     if let Some(path) = peer.path_mut(link) {
                         path.heard_at = Some(now);
+                        path.counters.received.add(control::purpose(body.first().copied()), 1, size);
                     }
                     let node = header.sender;
                     if self.message(link, node, body).is_none() {
@@ -140,8 +151,15 @@ impl Ring {
             TOKEN => self.token(node, Token::decode(body).ok()?),
             PART => {
                 let part = Part::decode(body).ok()?;
+                let count = part.count;
                 let place = self.peer_place(node)?;
                 if let Some(whole) = self.peers[place].parts.take(part) {
+                    if control::purpose(whole.first().copied()) == Purpose::Ping
+                        && let Some(path) = self.peers[place].path_mut(link)
+                    {
+                        let size = whole.len() + usize::from(count) * (OVERHEAD + PART_HEADER);
+                        path.counters.received.was_ping(count.into(), size);
+                    }
                     match *whole.first()? {
                         FRAME => self.frame(FrameView::decode(&whole).ok()?),
                         _ => self.control(link, node, Control::decode(&whole).ok()?),
@@ -154,6 +172,7 @@ impl Ring {
     }
 
     fn control(&mut self, link: u8, node: NodeId, message: Control) {
+        self.stats.hears(&message);
         match message {
             Control::Presence(presence) => self.presence(link, node, presence),
             Control::Propose { ring, seats } => self.proposed(node, ring, seats),
@@ -201,7 +220,13 @@ impl Ring {
             config_version: self.config.config_version,
             name: self.identity.name.clone(),
         };
-        self.push_send(link, to, greeting.encode(master).into());
+        let bytes = greeting.encode(master);
+        self.stats.greetings_sent += 1;
+        let path = node.and_then(|node| self.peer_place(node));
+        if let Some(path) = path.and_then(|place| self.peers[place].path_mut(link)) {
+            path.counters.sent.data.add(1, bytes.len());
+        }
+        self.push_send(link, to, bytes.into(), Purpose::Data);
     }
 
     /// Greets every peer without a session, on all links; rarer with every greeting that stays without an answer. One
@@ -278,7 +303,14 @@ impl Ring {
             return self.count_unreadable(from);
         };
         match Greeting::decode(bytes, &master) {
-            Some(Ok(greeting)) => self.greeted(link, from, greeting, &master),
+            Some(Ok(greeting)) => {
+                self.stats.greetings_received += 1;
+                let path = self.peer_place(greeting.from);
+                if let Some(path) = path.and_then(|place| self.peers[place].path_mut(link)) {
+                    path.counters.received.data.add(1, bytes.len());
+                }
+                self.greeted(link, from, greeting, &master);
+            }
             _ => self.count_unreadable(from),
         }
     }
@@ -288,7 +320,7 @@ impl Ring {
             && let Some(echo) = greeting.challenge
         {
             let refusal = Refusal { from: self.me, salt: greeting.salt, echo, reason: Reason::KeyRetired };
-            self.push_send(link, from, refusal.encode(master).into());
+            self.push_send(link, from, refusal.encode(master).into(), Purpose::Data);
         }
     }
 

@@ -23,6 +23,8 @@ const REST: Span = Span::micros(200);
 /// two rotations, and who has now asks for it here. Rotations would take the processors from the programs that the
 /// message has just woken up.
 const STAY: Span = Span::millis(2);
+/// Rotations and stays of the token that last longer count as this long, in microseconds: it rested meanwhile.
+const LONGEST: u64 = 100_000;
 /// So many frames are much: the token does not rest.
 const MUCH: usize = 16;
 
@@ -35,7 +37,14 @@ pub(super) struct TokenCare {
     pub evidence_at: Instant,
     /// Smoothed time of a rotation.
     pub rotation: Span,
-    visited_at: Option<Instant>,
+    /// Smoothed time from the token's arrival to its leaving.
+    pub holding: Span,
+    /// Smoothed number of frames that waited when the token came, in thousandths.
+    pub backlog: u64,
+    /// When the token came last.
+    pub visited_at: Option<Instant>,
+    /// It came and has not left since; for the time that it is held.
+    held: bool,
     /// The token waits here for a moment, because its last rotations were in vain.
     slowed: Option<(Instant, NodeId)>,
     /// The token rests here until then; what comes up meanwhile belongs to this visit.
@@ -77,7 +86,10 @@ impl TokenCare {
             sent: None,
             evidence_at: now,
             rotation: Span::millis(1),
+            holding: Span::ZERO,
+            backlog: 0,
             visited_at: None,
+            held: false,
             slowed: None,
             rest: None,
             passed_at: None,
@@ -87,7 +99,8 @@ impl TokenCare {
 
     /// The token of the ring that was given up is of no use any more.
     pub(super) fn clear(&mut self, now: Instant) {
-        *self = Self { rotation: self.rotation, ..Self::new(now) };
+        let Self { rotation, holding, backlog, .. } = *self;
+        *self = Self { rotation, holding, backlog, ..Self::new(now) };
     }
 
     /// The token rests here.
@@ -134,7 +147,7 @@ impl Ring {
                 self.token_here(token.hop, self.order.last_hop);
                 self.working_token(from, token);
             }
-            _ => {}
+            _ => self.stats.unexpected += 1,
         }
     }
 
@@ -150,10 +163,11 @@ impl Ring {
         self.turn.sent = None;
         self.turn.want_at = None;
         if let Some(before) = self.turn.visited_at {
-            let took = now.since(before).0.min(100_000);
+            let took = now.since(before).0.min(LONGEST);
             self.turn.rotation = Span((self.turn.rotation.0 * 7 + took) / 8);
         }
         self.turn.visited_at = Some(now);
+        self.turn.held = true;
         self.stats.tokens += 1;
     }
 
@@ -187,6 +201,7 @@ impl Ring {
     fn visit(&mut self, from: NodeId, mut token: Token) {
         let room = self.frame_room();
         let backlog = self.packer.frames(room);
+        self.turn.backlog = (self.turn.backlog * 7 + u64::from(backlog) * 1_000) / 8;
         let limits = self.limits();
         let Self { order, packer, .. } = self;
         let alone = order.seats.len() == 1;
@@ -296,6 +311,10 @@ impl Ring {
     pub(super) fn pass(&mut self, to: NodeId, token: Token) {
         self.send_token(to, &token, false);
         let wait = self.patience(0);
+        if let (true, Some(came)) = (std::mem::take(&mut self.turn.held), self.turn.visited_at) {
+            let held = self.now.mono.since(came).0.min(LONGEST);
+            self.turn.holding = Span((self.turn.holding.0 * 7 + held) / 8);
+        }
         self.turn.parked = None;
         self.turn.passed_at = Some(self.now.mono);
         self.turn.sent = Some(SentToken { token, to, again_at: self.now.mono + wait, tries: 0 });

@@ -4,6 +4,7 @@ use crate::config::MAX_MEMBERS;
 use crate::id::{Incarnation, NodeId, RingId};
 use crate::quorum::Ballot;
 use crate::seal::datagram::OVERHEAD;
+use crate::stats::Purpose;
 use crate::wire::codec::{Malformed, Reader, Write};
 use crate::wire::presence::Presence;
 use crate::wire::{FRAME, PART, TOKEN};
@@ -126,6 +127,15 @@ const GOODBYE: u8 = 12;
 const FAREWELL: u8 = 13;
 const PROBE: u8 = 14;
 const PROBED: u8 = 15;
+
+/// What a datagram with such a body is for, by its first byte.
+pub fn purpose(first: Option<u8>) -> Purpose {
+    match first {
+        Some(PRESENCE) => Purpose::Ping,
+        Some(PROBE | PROBED) => Purpose::Probe,
+        _ => Purpose::Data,
+    }
+}
 
 fn put_nodes(out: &mut Vec<u8>, nodes: &[NodeId]) {
     out.put_count(nodes.len());

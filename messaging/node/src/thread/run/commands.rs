@@ -5,9 +5,10 @@ use crate::groups::Server;
 use crate::thread::WitnessStatus;
 use crate::thread::channel::{Command, EVENT_BYTES, Event};
 use crate::thread::socket::{LinkBinding, LinkSocket};
-use crate::thread::status::RingStatus;
+use crate::thread::status::{Counters, RingStatus, Services};
 use holdfast_totem::Config;
 use holdfast_totem::io::Input;
+use holdfast_totem::stats::Group;
 use holdfast_totem::time::Now;
 
 impl Driver {
@@ -52,6 +53,7 @@ impl Driver {
                 }
             }
             Command::Quorum(change) => self.ring.handle(now, Input::Quorum(change)),
+            Command::Clear(counters) => self.clear(counters),
             Command::Query(answer) => {
                 // Who asked may have gone.
                 let _ = answer.send(Box::new(self.status()));
@@ -109,6 +111,25 @@ impl Driver {
         self.read_link_states();
     }
 
+    fn clear(&mut self, counters: Counters) {
+        let wanted = |one: Counters| counters == one || counters == Counters::All;
+        if wanted(Counters::Knet) {
+            self.ring.clear_statistics(Group::Paths);
+            (self.send.calls, self.send.dropped) = (0, 0);
+        }
+        if wanted(Counters::Totem) {
+            self.ring.clear_statistics(Group::Ring);
+        }
+        if wanted(Counters::Ipc)
+            && let Some(groups) = &mut self.groups
+        {
+            groups.clear_counters();
+        }
+        if wanted(Counters::Schedmiss) {
+            self.ring.clear_statistics(Group::Pauses);
+        }
+    }
+
     fn status(&self) -> RingStatus {
         RingStatus {
             local: self.identity.node_id,
@@ -121,6 +142,16 @@ impl Driver {
             peers: self.ring.peer_links(),
             send_calls: self.send.calls,
             send_dropped: self.send.dropped,
+            send_failing: self.send.failing,
+            beat: self.ring.beat(),
+            link_timeout: self.ring.link_timeout(),
+            pauses: self.ring.pauses().iter().copied().collect(),
+            services: Services {
+                groups: self.groups.as_ref().map(Server::messages).unwrap_or_default(),
+                ..self.services
+            },
+            programs: self.groups.as_ref().map(Server::programs).unwrap_or_default(),
+            programs_gone: self.groups.as_ref().map_or(0, Server::gone),
             events_waiting: self.events.waiting() as u64,
             real_time: self.real_time,
             groups: self.groups.as_ref().map(Server::members).unwrap_or_default(),

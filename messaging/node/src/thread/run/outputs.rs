@@ -39,12 +39,14 @@ impl Driver {
                     let recipient = message.payload.last().copied();
                     match (recipient, message.payload.slice(0, end)) {
                         (Some(recipient::MANAGER), Some(payload)) => {
+                            self.services.manager.received += 1;
                             message.payload = payload;
                             self.tell(Event::Message(message));
                         }
                         (Some(recipient::DAEMON), Some(payload)) => {
                             // An order of a newer version is not for us.
                             if let Some(order) = Order::decode(&payload) {
+                                self.services.of(order).received += 1;
                                 self.tell(Event::Ordered { sender: message.sender, order });
                             }
                         }
@@ -93,15 +95,22 @@ impl Driver {
             let trains: Vec<sys::Outgoing<'_>> = self
                 .outgoing
                 .iter()
-                .filter(|send| send.link == number)
-                .map(|send| sys::Outgoing {
+                .enumerate()
+                .filter(|(_, send)| send.link == number)
+                .map(|(tag, send)| sys::Outgoing {
                     to: send.to,
                     bytes: &send.bytes,
                     segment: usize::from(send.segment),
+                    tag,
                 })
                 .collect();
             if !trains.is_empty() {
                 self.send.send(socket.socket.as_fd(), &trains);
+            }
+        }
+        for trouble in self.send.trouble.drain(..) {
+            if let Some(send) = self.outgoing.get(trouble.tag) {
+                self.ring.not_sent(send.link, send.to, send.purpose, trouble.errors, trouble.retries);
             }
         }
         self.outgoing.clear();

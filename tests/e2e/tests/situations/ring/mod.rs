@@ -1,5 +1,6 @@
 //! The ring on real links: modes, families, sizes, changes at run time, the vote, and what corosync's tools show of it.
 
+mod counters;
 mod links;
 mod tools;
 mod votes;
