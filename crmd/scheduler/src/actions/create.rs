@@ -121,6 +121,7 @@ impl Plan<'_> {
         for (action, on) in known.actions.iter_mut().filter(|(_, on)| on.is_none()) {
             *on = node;
             self.actions[action.0 as usize].node = node;
+            self.sums.forget(rsc);
         }
     }
 
@@ -190,7 +191,10 @@ impl Plan<'_> {
             after: Vec::new(),
         });
         match (rsc, key) {
-            (Some(rsc), _) => self.rscs[rsc].add_action(action, key, node),
+            (Some(rsc), _) => {
+                self.rscs[rsc].add_action(action, key, node);
+                self.sums.forget(rsc);
+            }
             (None, Key::Named(name)) => {
                 self.singletons.insert(name, action);
             }

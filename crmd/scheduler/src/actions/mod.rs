@@ -16,6 +16,7 @@ mod probes;
 mod recurring;
 mod remote;
 mod stages;
+pub(crate) mod sums;
 
 pub use stages::early_notices;
 pub(crate) use stages::make_plan;

@@ -3,8 +3,9 @@
 //! Knows the tables that the passes of `actions` and `order` share, and the questions they all ask.
 //! Does not know which actions are needed.
 
-use super::kinds::{Act, ActIx, Key, NameIx, Task};
+use super::kinds::{Act, ActIx, Input, Key, NameIx, Task};
 use super::notify::NotifyData;
+use super::sums::Sums;
 use crate::facts::{AllowedNodes, DigestCache, Facts, Flags, NodeIx, Rsc, RscIx, RscKind};
 use crate::index::IndexVec;
 use holdfast_model::{AttributeSet, Problem, Role, Text};
@@ -108,6 +109,8 @@ pub(crate) struct Plan<'f> {
     /// What is wrong with the configuration.
     pub problems: Vec<Problem>,
     pub digest_cache: DigestCache,
+    /// Flags of collective actions, summed up.
+    pub sums: Sums,
 }
 
 /// A mandatory colocation as seen from its primary.
@@ -180,6 +183,7 @@ impl<'f> Plan<'f> {
             notices: Vec::new(),
             problems: Vec::new(),
             digest_cache: facts.digests.clone(),
+            sums: Sums::new(facts),
         }
     }
 
@@ -193,8 +197,38 @@ impl<'f> Plan<'f> {
         &self.actions[action.0 as usize]
     }
 
+    /// An action that is about to change. What is only looked at, or would stay as it is, is not asked for here:
+    /// every call makes flags of collectives be summed up again.
     pub(crate) fn act_mut(&mut self, action: ActIx) -> &mut Act {
-        &mut self.actions[action.0 as usize]
+        let act = &mut self.actions[action.0 as usize];
+        if let Some(rsc) = act.rsc {
+            self.sums.forget(rsc);
+        }
+        act
+    }
+
+    /// What an action waits for. Flags do not depend on it until orderings are applied.
+    pub(crate) fn before_mut(&mut self, action: ActIx) -> &mut Vec<Input> {
+        &mut self.actions[action.0 as usize].before
+    }
+
+    /// What waits for an action.
+    pub(crate) fn after_mut(&mut self, action: ActIx) -> &mut Vec<(ActIx, u32)> {
+        &mut self.actions[action.0 as usize].after
+    }
+
+    /// Sets flags of an action that are not set yet.
+    pub(crate) fn set(&mut self, action: ActIx, bits: u32) {
+        if !self.act(action).is(bits) {
+            self.act_mut(action).set(bits);
+        }
+    }
+
+    /// Clears flags of an action that are set.
+    pub(crate) fn clear(&mut self, action: ActIx, bits: u32) {
+        if self.act(action).any(bits) {
+            self.act_mut(action).clear(bits);
+        }
     }
 
     /// Whether all the flags are set on the resource now.

@@ -62,7 +62,7 @@ fn drop_circles(plan: &mut Plan<'_>, graph: &mut TransitionGraph) {
         u32::from(flags & !soft != 0)
     });
     for wait in broken {
-        for input in &mut plan.act_mut(index(wait.then)).before {
+        for input in plan.before_mut(index(wait.then)) {
             if input.first == index(wait.first) {
                 input.graphed = false;
                 input.flags = ar::NONE;
@@ -142,7 +142,7 @@ fn emit(plan: &mut Plan<'_>, action: ActIx, emission: &mut Emission) {
         if !plan.input_counts(action, at) {
             continue;
         }
-        plan.act_mut(action).before[at].graphed = true;
+        plan.before_mut(action)[at].graphed = true;
         let first = plan.act(action).before[at].first;
         synapse.inputs.push(ActionId(first.number()));
         if !plan.act(first).is(flag::GRAPHED) {
@@ -241,14 +241,14 @@ impl Plan<'_> {
                 None => first.node != act.node || optional,
             };
             if dropped {
-                self.act_mut(action).before[at].flags = ar::NONE;
+                self.before_mut(action)[at].flags = ar::NONE;
             }
             return !dropped;
         }
         if flags == ar::IF_REQUIRED_ON_SAME_NODE {
             let apart = first.node.is_some() && act.node.is_some() && first.node != act.node;
             if apart || optional {
-                self.act_mut(action).before[at].flags = ar::NONE;
+                self.before_mut(action)[at].flags = ar::NONE;
                 return false;
             }
             return true;

@@ -100,7 +100,7 @@ impl Plan<'_> {
         for action in (0..self.actions.len() as u32).rev().map(ActIx) {
             for at in (0..self.act(action).before.len()).rev() {
                 if self.is_impossible(action, at) {
-                    self.act_mut(action).before[at].flags = ar::NONE;
+                    self.before_mut(action)[at].flags = ar::NONE;
                 }
             }
         }

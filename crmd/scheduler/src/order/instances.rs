@@ -7,7 +7,9 @@ use super::update::{Changed, Step};
 use crate::actions::create::NOT_RUNNING;
 use crate::actions::kinds::{ActIx, Key, Task, flag};
 use crate::actions::plan::Plan;
+use crate::actions::sums::Summed;
 use crate::facts::{Flags, NodeIx, RscIx};
+use crate::index::IndexVec;
 use holdfast_model::{Role, boolean};
 
 impl Plan<'_> {
@@ -20,6 +22,10 @@ impl Plan<'_> {
             return self.update_interleaved(step, then_rsc);
         }
         let mut changed = self.update_two(step);
+        let idle = self.is_idle(step);
+        if idle && self.sums.visited(then_rsc, step.then, step.node) {
+            return changed;
+        }
         let task = self.act(step.then).task;
         for instance in self.instances(then_rsc) {
             let Some(action) = self.newest(instance, task, step.node) else {
@@ -34,7 +40,23 @@ impl Plan<'_> {
                 self.update_successors(action);
             }
         }
+        if idle {
+            self.sums.visit(then_rsc, step.then, step.node);
+        }
         changed
+    }
+
+    /// Whether the relation, as the first action is now, leaves whatever comes later as it is. Looking at an instance
+    /// may still show that its action is required: once, until something changes.
+    fn is_idle(&self, step: Step) -> bool {
+        match step.kind {
+            ar::ORDERED | ar::MIN_RUNNABLE => true,
+            ar::FIRST_IMPLIES_THEN => {
+                step.flags & flag::OPTIONAL != 0 || self.act(step.first).is(flag::MIGRATABLE)
+            }
+            ar::UNRUNNABLE_FIRST_BLOCKS => step.flags & flag::RUNNABLE != 0,
+            _ => false,
+        }
     }
 
     fn can_interleave(&self, first: ActIx, then: ActIx) -> bool {
@@ -183,30 +205,93 @@ impl Plan<'_> {
         instances: &[RscIx],
         node: Option<NodeIx>,
     ) -> u32 {
-        let mut flags = flag::OPTIONAL | flag::RUNNABLE | flag::PSEUDO;
         let Some(rsc) = self.act(action).rsc else {
-            return flags;
+            return flag::OPTIONAL | flag::RUNNABLE | flag::PSEUDO;
         };
-        let task = self.instance_task(action, rsc);
-        let mut any_runnable = false;
+        // Instances are all of a kind.
+        if instances.first().is_some_and(|instance| !self.rsc(*instance).is_primitive()) {
+            return self.flags_of_collections(rsc, action, instances, node);
+        }
+        let sums = self.sum_up(self.instance_task(action, rsc), instances);
+        let flags = sums.flags(node);
+        self.sums.keep_whole(rsc, action, sums);
+        self.clear_unless(action, flags, node);
+        self.sums.still_whole(rsc, action);
+        flags
+    }
+
+    /// The same if it was summed up since the last change.
+    pub(super) fn known_flags(&mut self, rsc: RscIx, action: ActIx, node: Option<NodeIx>) -> Option<u32> {
+        let Some(sums) = self.sums.whole(rsc, action) else {
+            return self.sums.single(rsc, action, node);
+        };
+        let flags = sums.flags(node);
+        self.clear_unless(action, flags, node);
+        self.sums.still_whole(rsc, action);
+        Some(flags)
+    }
+
+    /// Primitives: one look at all their actions of the task tells the sums for every node.
+    fn sum_up(&self, task: Task, instances: &[RscIx]) -> Summed {
+        let nothing = flag::OPTIONAL | flag::PSEUDO;
+        let mut sums = Summed { anywhere: nothing, on: IndexVec::filled(nothing, self.nodes.len()) };
+        let add = |sum: &mut u32, flags: u32| {
+            *sum = (*sum & (flags | !flag::OPTIONAL)) | (flags & flag::RUNNABLE);
+        };
+        let mut seen = Vec::new();
         for instance in instances {
-            let on = node.filter(|_| self.rsc(*instance).is_primitive());
-            let Some(instance_action) = self.newest(*instance, task, on) else {
+            seen.clear();
+            // The newest one on each node counts.
+            for act in self.rscs[*instance].actions.iter().rev().map(|action| self.act(*action)) {
+                if act.task != task {
+                    continue;
+                }
+                if seen.is_empty() {
+                    add(&mut sums.anywhere, act.flags);
+                }
+                if !seen.contains(&act.node) {
+                    seen.push(act.node);
+                    if let Some(node) = act.node {
+                        add(&mut sums.on[node], act.flags);
+                    }
+                }
+            }
+        }
+        sums
+    }
+
+    /// Groups and clones as instances: each of them sums up its own members.
+    fn flags_of_collections(
+        &mut self,
+        rsc: RscIx,
+        action: ActIx,
+        instances: &[RscIx],
+        node: Option<NodeIx>,
+    ) -> u32 {
+        let mut flags = flag::OPTIONAL | flag::PSEUDO;
+        let task = self.instance_task(action, rsc);
+        for instance in instances {
+            let Some(instance_action) = self.newest(*instance, task, None) else {
                 continue;
             };
             let instance_flags = self.action_flags(instance_action, node);
-            if flags & flag::OPTIONAL != 0 && instance_flags & flag::OPTIONAL == 0 {
+            if instance_flags & flag::OPTIONAL == 0 {
                 flags &= !flag::OPTIONAL;
-                self.act_mut(action).clear(flag::OPTIONAL);
             }
-            any_runnable |= instance_flags & flag::RUNNABLE != 0;
+            flags |= instance_flags & flag::RUNNABLE;
         }
-        if !any_runnable {
-            flags &= !flag::RUNNABLE;
-            if node.is_none() {
-                self.act_mut(action).clear(flag::RUNNABLE);
-            }
-        }
+        self.clear_unless(action, flags, node);
+        self.sums.keep_single(rsc, action, node, flags);
         flags
+    }
+
+    /// The collective's own action is required as soon as an instance's is, and runnable only while one is.
+    fn clear_unless(&mut self, action: ActIx, flags: u32, node: Option<NodeIx>) {
+        if flags & flag::OPTIONAL == 0 {
+            self.clear(action, flag::OPTIONAL);
+        }
+        if flags & flag::RUNNABLE == 0 && node.is_none() {
+            self.clear(action, flag::RUNNABLE);
+        }
     }
 }

@@ -115,8 +115,8 @@ impl Plan<'_> {
         if known && after.iter().any(|(to, with)| *to == then && with & flags != 0) {
             return false;
         }
-        self.act_mut(first).after.push((then, flags));
-        self.act_mut(then).before.push(Input { first, flags, graphed: false });
+        self.after_mut(first).push((then, flags));
+        self.before_mut(then).push(Input { first, flags, graphed: false });
         true
     }
 }

@@ -78,6 +78,10 @@ impl Plan<'_> {
     fn update_by_input(&mut self, then: ActIx, at: usize, changed: &mut Changed) {
         let input = self.act(then).before[at];
         let original = input.first;
+        changed.first = false;
+        if matches!(input.flags, ar::NONE | ar::ORDERED) && self.is_simple(original) && self.is_simple(then) {
+            return;
+        }
         let place = |plan: &Self, action: ActIx| {
             let act = plan.act(action);
             match act.rsc {
@@ -92,16 +96,15 @@ impl Plan<'_> {
             && then_node.is_some()
             && first_node != then_node
         {
-            self.act_mut(then).before[at].flags = ar::NONE;
+            self.before_mut(then)[at].flags = ar::NONE;
             return;
         }
-        changed.first = false;
         let first_rsc = self.act(original).rsc;
         if let Some(rsc) = first_rsc
             && has(input.flags, ar::THEN_CANCELS_FIRST)
             && !self.act(then).is(flag::OPTIONAL)
         {
-            self.act_mut(original).set(flag::OPTIONAL);
+            self.set(original, flag::OPTIONAL);
             if self.act(original).task == Task::ReloadAgent {
                 self.rscs[rsc].flags.clear(Flags::RELOAD);
             }
@@ -120,12 +123,17 @@ impl Plan<'_> {
             changed.merge(result);
         } else if self.link(first, then, input.flags) {
             changed.then = true;
-            self.act_mut(then).before[at].flags = ar::NONE;
+            self.before_mut(then)[at].flags = ar::NONE;
         }
         if changed.first {
             self.update_successors(first);
             self.update_action(first);
         }
+    }
+
+    /// An action of a primitive: its flags are its own, and order alone changes nothing about them.
+    fn is_simple(&self, action: ActIx) -> bool {
+        self.act(action).rsc.is_some_and(|rsc| self.rsc(rsc).is_primitive())
     }
 
     /// The milestone that stands for the completion of a collective's action, seen from outside.
@@ -165,6 +173,11 @@ impl Plan<'_> {
         let Some(rsc) = self.act(action).rsc else {
             return self.act(action).flags;
         };
+        if !self.rsc(rsc).is_primitive()
+            && let Some(known) = self.known_flags(rsc, action, node)
+        {
+            return known;
+        }
         match &self.rsc(rsc).kind {
             RscKind::Primitive => self.act(action).flags,
             RscKind::Group(_) => self.group_flags(action, rsc, node),
@@ -209,13 +222,14 @@ impl Plan<'_> {
             let member_flags = self.action_flags(member_action, node);
             if flags & flag::OPTIONAL != 0 && member_flags & flag::OPTIONAL == 0 {
                 flags &= !flag::OPTIONAL;
-                self.act_mut(action).clear(flag::OPTIONAL);
+                self.clear(action, flag::OPTIONAL);
             }
             if member_task != task && flags & flag::RUNNABLE != 0 && member_flags & flag::RUNNABLE == 0 {
                 flags &= !flag::RUNNABLE;
-                self.act_mut(action).clear(flag::RUNNABLE);
+                self.clear(action, flag::RUNNABLE);
             }
         }
+        self.sums.keep_single(group, action, node, flags);
         flags
     }
 
@@ -234,7 +248,7 @@ impl Plan<'_> {
         let first_rsc = self.act(first).rsc;
         let optional_only = first_flags & flag::OPTIONAL;
         if has(self.relation(then, at), ar::FIRST_IMPLIES_SAME_NODE_THEN) {
-            let flags = &mut self.act_mut(then).before[at].flags;
+            let flags = &mut self.before_mut(then)[at].flags;
             *flags = (*flags & !ar::FIRST_IMPLIES_SAME_NODE_THEN) | ar::FIRST_IMPLIES_THEN;
             node = self.act(first).node;
         }
@@ -287,7 +301,7 @@ impl Plan<'_> {
         {
             let active = first_rsc.is_some_and(|rsc| !self.rsc(rsc).running_on.is_empty());
             if first_flags & flag::RUNNABLE == 0 && active {
-                self.act_mut(then).before[at].flags = ar::NONE;
+                self.before_mut(then)[at].flags = ar::NONE;
             } else {
                 let step = step(first_flags, flag::RUNNABLE, ar::UNRUNNABLE_FIRST_BLOCKS);
                 changed.merge(self.update_pair(rsc, step));
@@ -332,10 +346,10 @@ impl Plan<'_> {
             && has(relation, ar::FIRST_IMPLIES_THEN_GRAPHED)
             && first_flags & flag::OPTIONAL == 0
         {
-            self.act_mut(then).set(flag::ALWAYS_IN_GRAPH);
+            self.set(then, flag::ALWAYS_IN_GRAPH);
         }
         if has(relation, ar::THEN_IMPLIES_FIRST_GRAPHED) && then_flags & flag::OPTIONAL == 0 {
-            self.act_mut(first).set(flag::ALWAYS_IN_GRAPH);
+            self.set(first, flag::ALWAYS_IN_GRAPH);
         }
     }
 
