@@ -160,7 +160,7 @@ async fn node(
         info!(subsystem = line.subsystem, "{}", line.text);
     }
     let (ring, ring_events) = RingThread::start(ring_settings)?;
-    let admin = Admin::new(&file, &ring_state, loaded, ring.clone(), server.connections())?;
+    let admin = Admin::new(&file, &ring_state, loaded, ring.clone(), server.connections());
     lifeline.ready();
     let end = Driver::run(Parts {
         node: core,

@@ -9,7 +9,7 @@ use crate::runtime_map;
 use crate::thread::{
     self, Counters, LinkBinding, ReloadError, RingHandle, RingStatus, SendError, StartError,
 };
-use holdfast_totem::{Key, NodeId, quorum};
+use holdfast_totem::{NodeId, quorum};
 use std::path::{Path, PathBuf};
 
 /// Keys that clear counters when they are set.
@@ -50,7 +50,6 @@ pub struct Admin {
     path: PathBuf,
     state_dir: PathBuf,
     loaded: Loaded,
-    key: Key,
     bindings: Vec<LinkBinding>,
     handle: RingHandle,
     /// Keys that people set at run time.
@@ -61,26 +60,22 @@ pub struct Admin {
 
 impl Admin {
     /// For a ring that was started from this file.
-    ///
-    /// # Errors
-    /// When the key cannot be read any more.
     pub fn new(
         path: &Path,
         state_dir: &Path,
         loaded: Loaded,
         handle: RingHandle,
         connections: Connections,
-    ) -> Result<Admin, StartError> {
-        Ok(Admin {
+    ) -> Admin {
+        Admin {
             path: path.to_owned(),
             state_dir: state_dir.to_owned(),
-            key: thread::key(&loaded.conf)?,
             bindings: thread::bindings(&loaded.conf),
             loaded,
             handle,
             set: KeyMap::default(),
             connections,
-        })
+        }
     }
 
     /// The configuration in force.
@@ -241,10 +236,7 @@ impl Admin {
         let loaded = load(&self.path, &self.state_dir)?;
         let key = thread::key(&loaded.conf)?;
         self.handle.reconfigure(&loaded.conf, &self.bindings)?;
-        if key != self.key {
-            self.handle.rekey(key.clone())?;
-            self.key = key;
-        }
+        self.handle.rekey(key)?;
         let mut findings = loaded.findings.clone();
         findings.extend(needs_restart(&self.loaded, &loaded));
         self.bindings = thread::bindings(&loaded.conf);

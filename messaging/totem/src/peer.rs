@@ -196,8 +196,8 @@ pub struct Peer {
     pub turn: usize,
     /// A control message in pieces.
     pub parts: Parts,
-    /// Its other token time-out was reported.
-    pub timeouts_reported: bool,
+    /// The other token time-out of it that was reported.
+    pub timeouts_reported: Option<Span>,
 }
 
 /// Bytes of unfinished split messages that are kept of one peer.
@@ -372,7 +372,7 @@ impl Peer {
             distrust: 0,
             turn: 0,
             parts: Parts::default(),
-            timeouts_reported: false,
+            timeouts_reported: None,
         }
     }
 

@@ -72,8 +72,7 @@ async fn serve(config: PathBuf) -> Result<i32, String> {
     for line in lines::start(&loaded.conf, &file) {
         eprintln!("{line}");
     }
-    let mut admin = Admin::new(&file, &state, loaded, handle.clone(), Connections::default())
-        .map_err(|error| error.to_string())?;
+    let mut admin = Admin::new(&file, &state, loaded, handle.clone(), Connections::default());
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;

@@ -384,7 +384,8 @@ impl RingHandle {
         Ok(self.tell(command)?)
     }
 
-    /// A new key: both are accepted until all members can read the new one.
+    /// The key of the file: a new one is accepted beside the old one until all members can read it. While an earlier
+    /// change is on its way a third key is refused with a warning.
     ///
     /// # Errors
     /// When the thread has ended.

@@ -34,10 +34,26 @@ impl Ring {
         self.wake = None;
     }
 
+    /// Whether [`Input::Rekey`](crate::io::Input::Rekey) with this key would be followed: not while another change of
+    /// keys is on its way. Two keys are accepted at a time, and dropping one that somebody already sends with would
+    /// cut him off. A key that nobody else has read yet may still be replaced.
+    pub fn takes_key(&self, key: &Key) -> bool {
+        let wanted = Master::new(key, &self.config.cluster_name).tag;
+        let active = self.sealer.key_tag();
+        let spread =
+            |tag: u32| self.peers.iter().any(|p| p.told().is_some_and(|t| t.key_tags.contains(&tag)));
+        match self.masters.as_slice() {
+            [_, newer] if self.masters.iter().all(|m| m.tag != wanted) => {
+                newer.tag != active && !spread(newer.tag)
+            }
+            _ => true,
+        }
+    }
+
     /// Takes a second key; it is sent with once every peer that is heard can read it.
     pub(super) fn rekey(&mut self, key: &Key) {
         let master = Master::new(key, &self.config.cluster_name);
-        if self.masters.iter().any(|m| m.tag == master.tag) {
+        if self.masters.iter().any(|m| m.tag == master.tag) || !self.takes_key(key) {
             return;
         }
         let active = self.sealer.key_tag();

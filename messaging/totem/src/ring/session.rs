@@ -57,9 +57,20 @@ impl Ring {
             .map(|p| p.id)
             .collect();
         self.quorum.reconfigure(&config);
+        let other_token = config.timing.token != self.config.timing.token;
         self.config = config;
         self.peers.retain(|p| !gone.contains(&p.id));
         self.take_members();
+        if other_token {
+            // Whoever is here hears of it by a greeting, and answers with its own.
+            for peer in &mut self.peers {
+                peer.timeouts_reported = None;
+                if peer.session.is_some() {
+                    peer.challenge.get_or_insert([0; 16]);
+                    peer.greet_at = self.now.mono;
+                }
+            }
+        }
         for note in self.quorum.take_notes() {
             self.log(Event::Quorum(note));
         }
@@ -408,6 +419,7 @@ impl Ring {
         if greeting.echo.is_some() && greeting.echo == peer.challenge {
             peer.challenge = None;
             peer.greetings = 0;
+            self.compare_timeouts(place, &greeting);
             if !current {
                 self.proven(place, link, from, &greeting);
             }
@@ -443,6 +455,17 @@ impl Ring {
         }
     }
 
+    /// Says once of each value that a peer has another token time-out.
+    fn compare_timeouts(&mut self, place: usize, greeting: &Greeting) {
+        let (theirs, ours) = (Span(greeting.token), self.config.timing.token);
+        let peer = &mut self.peers[place];
+        if theirs == ours {
+            peer.timeouts_reported = None;
+        } else if peer.timeouts_reported.replace(theirs) != Some(theirs) {
+            self.log(Event::TimeoutsDiffer { node: greeting.from, theirs, ours });
+        }
+    }
+
     /// The speaker of a greeting is alive and not known yet.
     fn proven(&mut self, place: usize, link: u8, from: SocketAddr, greeting: &Greeting) {
         let now = self.now.mono;
@@ -462,11 +485,6 @@ impl Ring {
             goodbye: false,
             clean: false,
         };
-        if greeting.token != self.config.timing.token.0 && !self.peers[place].timeouts_reported {
-            self.peers[place].timeouts_reported = true;
-            let (theirs, ours) = (Span(greeting.token), self.config.timing.token);
-            self.log(Event::TimeoutsDiffer { node, theirs, ours });
-        }
         let own = |from: SocketAddr| {
             let configured = |m: &MemberConfig| m.addresses.iter().any(|a| a.address.ip() == from.ip());
             self.config.members.iter().any(|m| m.id == node && configured(m))

@@ -4,7 +4,7 @@ use holdfast_totem::config::Sealing;
 use holdfast_totem::io::LeaveReason;
 use holdfast_totem::log::Event;
 use holdfast_totem::time::{Instant, Span};
-use holdfast_totem::{Guarantee, Input, Output};
+use holdfast_totem::{Guarantee, Input, Key, Output};
 
 use crate::net::{Scope, Weather};
 use crate::ring::faults::{ALL, Trouble};
@@ -260,6 +260,40 @@ fn keys_rotate_under_traffic() {
     world.machines[2].key = key(true);
     world.start(2);
     run_for(&mut world, 1_000);
+    finished(world, 3);
+}
+
+#[test]
+fn a_third_key_waits_until_the_second_is_everywhere() {
+    let mut world = formed(3);
+    world.seen = Some(Vec::new());
+    let third = Key::new(&[9; 256]).unwrap();
+    let takes = |world: &World, host: usize| world.machines[host].ring.as_ref().unwrap().takes_key(&third);
+    // Nobody else has read it yet: it may be replaced, and the one that was meant is taken.
+    world.input(0, Input::Rekey(Key::new(&[8; 256]).unwrap()));
+    assert!(takes(&world, 0));
+    world.rekey(0);
+    run_for(&mut world, 500);
+    world.rekey(1);
+    run_for(&mut world, 500);
+    // Others know of it, and may send with it at any moment.
+    assert!(!takes(&world, 0) && !takes(&world, 1) && takes(&world, 2));
+    world.input(0, Input::Rekey(third.clone()));
+    world.rekey(2);
+    run_for(&mut world, 8_000);
+    let count = |world: &World, event: &Event| {
+        let seen = world.seen.as_ref().unwrap();
+        seen.iter().filter(|(_, _, o)| matches!(o, Output::Log(e) if e == event)).count()
+    };
+    assert_eq!((count(&world, &Event::KeyActive), count(&world, &Event::KeyRetired)), (3, 3));
+    for host in 0..3 {
+        assert!(takes(&world, host));
+        world.input(host, Input::Rekey(third.clone()));
+        world.machines[host].key = third.clone();
+    }
+    run_for(&mut world, 8_000);
+    assert_eq!((count(&world, &Event::KeyActive), count(&world, &Event::KeyRetired)), (6, 6));
+    assert_eq!(world.checker.views, 3, "no change of the membership");
     finished(world, 3);
 }
 

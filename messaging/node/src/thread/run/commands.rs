@@ -35,6 +35,13 @@ impl Driver {
                     self.events.send(Event::Warning(format!("the witness cannot be asked: {error}")));
                 }
             }
+            Command::Rekey(key) if key == self.key => {}
+            Command::Rekey(key) if !self.ring.takes_key(&key) => self.events.send(Event::Warning(
+                "the key file has changed again before all members changed to the key before it: it is not used yet. \
+                 Wait until every member has logged that the old key is no longer accepted, then reload again: \
+                 corosync-cfgtool -R"
+                    .to_owned(),
+            )),
             Command::Rekey(key) => {
                 self.key = key.clone();
                 if let Some(witness) = &mut self.witness {

@@ -262,3 +262,26 @@ fn time_outs_that_differ_are_named() {
         wait_says(&cluster, 0, &["corosync-quorumtool", "-s"], &[&super::nodes(2)]);
     });
 }
+
+#[test]
+fn a_time_out_that_only_one_node_has_changed_is_named_by_both() {
+    inside("ring::links::a_time_out_that_only_one_node_has_changed_is_named_by_both", |scratch| {
+        let mut cluster = Cluster::new(scratch, &NAMES[..2]);
+        let text = |token: u32| {
+            let totem = format!(" transport: knet\n token: {token}");
+            conf(&totem, " two_node: 1\n wait_for_all: 0", &v4(2, &[First]))
+        };
+        started(&mut cluster, &text(1_000));
+        // Each reads its own file again; only the second one's has changed.
+        for (token, node_two_has, node_one_has) in [
+            (1_500, "1500 ms, we have 1000 ms", "1000 ms, we have 1500 ms"),
+            (2_000, "2000 ms, we have 1000 ms", "1000 ms, we have 2000 ms"),
+        ] {
+            std::fs::write(cluster.etc(1).join("corosync.conf"), text(token)).unwrap();
+            cluster.must(0, &["corosync-cfgtool", "-R"]);
+            wait_console(&cluster, 0, &format!("node 2 has a token time-out of {node_two_has}"));
+            wait_console(&cluster, 1, &format!("node 1 has a token time-out of {node_one_has}"));
+        }
+        wait_says(&cluster, 0, &["corosync-quorumtool", "-s"], &[&super::nodes(2)]);
+    });
+}
