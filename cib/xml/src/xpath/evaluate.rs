@@ -1,7 +1,9 @@
 //! Evaluating an expression on a document, with a bound on the work.
 
-use super::{Axis, Compare, Expr, Function, Hit, Node, Step, Test, XPathError};
-use crate::document::{Document, Kind, NONE, NodeIx};
+use super::axes;
+use super::value::{Value, number_text};
+use super::{Arithmetic, Axis, Compare, Expr, Hit, Node, Step, Test, XPathError};
+use crate::document::{Document, Kind, NodeIx};
 
 pub(super) fn select(
     expr: &Expr,
@@ -20,15 +22,15 @@ pub(super) fn select(
     }
 }
 
-struct Exhausted;
+pub(super) struct Exhausted;
 
-type Evaluated<T> = Result<T, Exhausted>;
+pub(super) type Evaluated<T> = Result<T, Exhausted>;
 
 /// A node, or the attribute of a node by its place in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Item {
-    node: u32,
-    attribute: Option<u32>,
+pub(super) struct Item {
+    pub(super) node: u32,
+    pub(super) attribute: Option<u32>,
 }
 
 impl Item {
@@ -49,48 +51,68 @@ impl Item {
 }
 
 #[derive(Clone, Copy)]
-struct Context {
-    item: Item,
-    position: usize,
-    size: usize,
+pub(super) struct Context {
+    pub(super) item: Item,
+    pub(super) position: usize,
+    pub(super) size: usize,
 }
 
-enum Value {
-    Set(Vec<Item>),
-    Text(String),
-    Number(f64),
-    Truth(bool),
-}
-
-struct Run<'a> {
-    document: &'a Document,
+pub(super) struct Run<'a> {
+    pub(super) document: &'a Document,
     budget: u64,
     /// Document order of every node, made when first needed.
     ranks: Option<Vec<u32>>,
 }
 
 impl Run<'_> {
-    fn spend(&mut self, work: usize) -> Evaluated<()> {
+    pub(super) fn spend(&mut self, work: usize) -> Evaluated<()> {
         self.budget = self.budget.checked_sub(work as u64).ok_or(Exhausted)?;
         Ok(())
     }
 
-    fn evaluate(&mut self, node: &Node, context: Context) -> Evaluated<Value> {
+    pub(super) fn evaluate(&mut self, node: &Node, context: Context) -> Evaluated<Value> {
         self.spend(1)?;
         Ok(match node {
-            Node::Or(left, right) => {
-                Value::Truth(self.truth_of(left, context)? || self.truth_of(right, context)?)
+            Node::Or(parts) => {
+                for part in parts {
+                    if self.evaluate(part, context)?.truth() {
+                        return Ok(Value::Truth(true));
+                    }
+                }
+                Value::Truth(false)
             }
-            Node::And(left, right) => {
-                Value::Truth(self.truth_of(left, context)? && self.truth_of(right, context)?)
+            Node::And(parts) => {
+                for part in parts {
+                    if !self.evaluate(part, context)?.truth() {
+                        return Ok(Value::Truth(false));
+                    }
+                }
+                Value::Truth(true)
             }
             Node::Compare(compare, left, right) => {
                 let (left, right) = (self.evaluate(left, context)?, self.evaluate(right, context)?);
                 Value::Truth(self.compare(*compare, &left, &right)?)
             }
-            Node::Union(left, right) => {
-                let mut all = self.set_of(left, context)?;
-                all.extend(self.set_of(right, context)?);
+            Node::Arithmetic(arithmetic, left, right) => {
+                let (left, right) = (self.evaluate(left, context)?, self.evaluate(right, context)?);
+                let (left, right) = (self.number(left)?, self.number(right)?);
+                Value::Number(match arithmetic {
+                    Arithmetic::Add => left + right,
+                    Arithmetic::Subtract => left - right,
+                    Arithmetic::Multiply => left * right,
+                    Arithmetic::Divide => left / right,
+                    Arithmetic::Remainder => left % right,
+                })
+            }
+            Node::Negate(inner) => {
+                let inner = self.evaluate(inner, context)?;
+                Value::Number(-self.number(inner)?)
+            }
+            Node::Union(parts) => {
+                let mut all = Vec::new();
+                for part in parts {
+                    all.extend(self.set_of(part, context)?);
+                }
                 Value::Set(self.in_order(all)?)
             }
             Node::Path { from, predicates, absolute, steps } => {
@@ -113,11 +135,6 @@ impl Run<'_> {
         })
     }
 
-    fn truth_of(&mut self, node: &Node, context: Context) -> Evaluated<bool> {
-        let value = self.evaluate(node, context)?;
-        Ok(truth(&value))
-    }
-
     fn set_of(&mut self, node: &Node, context: Context) -> Evaluated<Vec<Item>> {
         Ok(match self.evaluate(node, context)? {
             Value::Set(items) => items,
@@ -136,7 +153,10 @@ impl Run<'_> {
             all.extend(found);
         }
         if contexts.len() > 1
-            || matches!(step.axis, Axis::Ancestor | Axis::AncestorOrSelf | Axis::PrecedingSibling)
+            || matches!(
+                step.axis,
+                Axis::Ancestor | Axis::AncestorOrSelf | Axis::Preceding | Axis::PrecedingSibling
+            )
         {
             all = self.in_order(all)?;
         }
@@ -150,7 +170,7 @@ impl Run<'_> {
             let context = Context { item, position: at + 1, size };
             let keep = match self.evaluate(predicate, context)? {
                 Value::Number(number) => number == context.position as f64,
-                value => truth(&value),
+                value => value.truth(),
             };
             if keep {
                 kept.push(item);
@@ -161,77 +181,36 @@ impl Run<'_> {
 
     fn walk(&mut self, context: Item, step: &Step, found: &mut Vec<Item>) -> Evaluated<()> {
         let document = self.document;
-        let here = context.node;
-        if context.attribute.is_some() {
-            match step.axis {
-                Axis::Itself | Axis::DescendantOrSelf | Axis::AncestorOrSelf if step.test == Test::Node => {
-                    found.push(context);
-                }
-                Axis::Parent if self.accepts(here, &step.test) => found.push(Item::node(here)),
-                _ => {}
+        if step.axis == Axis::Attribute {
+            if context.attribute.is_some() {
+                return Ok(());
             }
-            return Ok(());
+            let attributes = document.attr_slice(context.node);
+            for (at, attr) in attributes.iter().enumerate() {
+                let accepted = match &step.test {
+                    Test::Any | Test::Node => true,
+                    Test::Name(name) => document.names.get(attr.name) == name,
+                    Test::Text | Test::Comment => false,
+                };
+                if accepted {
+                    found.push(Item { node: context.node, attribute: Some(at as u32) });
+                }
+            }
+            return self.spend(1 + attributes.len());
+        }
+        if context.attribute.is_some()
+            && step.test == Test::Node
+            && matches!(step.axis, Axis::Itself | Axis::DescendantOrSelf | Axis::AncestorOrSelf)
+        {
+            found.push(context);
         }
         let mut steps = 1;
-        let mut offer = |run: &Self, node: u32| {
+        axes::visit(document, step.axis, context.node, context.attribute.is_some(), |node| {
             steps += 1;
-            if run.accepts(node, &step.test) {
+            if self.accepts(node, &step.test) {
                 found.push(Item::node(node));
             }
-        };
-        match step.axis {
-            Axis::Itself => offer(self, here),
-            Axis::Parent => {
-                let parent = document.node(here).parent;
-                if parent != NONE {
-                    offer(self, parent);
-                }
-            }
-            Axis::Ancestor | Axis::AncestorOrSelf => {
-                if step.axis == Axis::AncestorOrSelf {
-                    offer(self, here);
-                }
-                let mut at = document.node(here).parent;
-                while at != NONE {
-                    offer(self, at);
-                    at = document.node(at).parent;
-                }
-            }
-            Axis::Child => document.nodes_of(NodeIx(here)).for_each(|node| offer(self, node.0)),
-            Axis::Descendant | Axis::DescendantOrSelf => {
-                if step.axis == Axis::DescendantOrSelf {
-                    offer(self, here);
-                }
-                let mut at = here;
-                while let Some(next) = document.following(at, here) {
-                    offer(self, next);
-                    at = next;
-                }
-            }
-            Axis::FollowingSibling | Axis::PrecedingSibling => {
-                let forward = step.axis == Axis::FollowingSibling;
-                let beside =
-                    |at: u32| if forward { document.node(at).next } else { document.node(at).previous };
-                let mut at = beside(here);
-                while at != NONE {
-                    offer(self, at);
-                    at = beside(at);
-                }
-            }
-            Axis::Attribute => {
-                for (at, attr) in document.attr_slice(here).iter().enumerate() {
-                    steps += 1;
-                    let accepted = match &step.test {
-                        Test::Any | Test::Node => true,
-                        Test::Name(name) => document.names.get(attr.name) == name,
-                        Test::Text | Test::Comment => false,
-                    };
-                    if accepted {
-                        found.push(Item { node: here, attribute: Some(at as u32) });
-                    }
-                }
-            }
-        }
+        });
         self.spend(steps)
     }
 
@@ -273,7 +252,7 @@ impl Run<'_> {
         Ok(items)
     }
 
-    fn string(&mut self, item: Item) -> Evaluated<String> {
+    pub(super) fn string(&mut self, item: Item) -> Evaluated<String> {
         let document = self.document;
         if let Some(at) = item.attribute {
             return Ok(document.str(document.attr_slice(item.node)[at as usize].value).to_owned());
@@ -293,10 +272,17 @@ impl Run<'_> {
         Ok(text)
     }
 
-    fn text(&mut self, value: Value) -> Evaluated<String> {
+    pub(super) fn number(&mut self, value: Value) -> Evaluated<f64> {
+        Ok(match value {
+            Value::Set(_) => Value::Text(self.text(value)?).number(),
+            Value::Text(_) | Value::Number(_) | Value::Truth(_) => value.number(),
+        })
+    }
+
+    pub(super) fn text(&mut self, value: Value) -> Evaluated<String> {
         Ok(match value {
             Value::Text(text) => text,
-            Value::Number(number) => format!("{number}"),
+            Value::Number(number) => number_text(number),
             Value::Truth(truth) => truth.to_string(),
             Value::Set(items) => match items.first() {
                 Some(first) => self.string(*first)?,
@@ -305,73 +291,18 @@ impl Run<'_> {
         })
     }
 
-    fn argument(&mut self, arguments: &[Node], at: usize, context: Context) -> Evaluated<Value> {
-        match arguments.get(at) {
-            Some(argument) => self.evaluate(argument, context),
-            None => Ok(Value::Set(vec![context.item])),
-        }
-    }
-
-    fn call(&mut self, function: Function, arguments: &[Node], context: Context) -> Evaluated<Value> {
-        let first = match function {
-            Function::Position => return Ok(Value::Number(context.position as f64)),
-            Function::Last => return Ok(Value::Number(context.size as f64)),
-            Function::True => return Ok(Value::Truth(true)),
-            Function::False => return Ok(Value::Truth(false)),
-            _ => self.argument(arguments, 0, context)?,
-        };
-        Ok(match function {
-            Function::Not => Value::Truth(!truth(&first)),
-            Function::Boolean => Value::Truth(truth(&first)),
-            Function::Contains | Function::StartsWith => {
-                let whole = self.text(first)?;
-                let second = self.argument(arguments, 1, context)?;
-                let part = self.text(second)?;
-                Value::Truth(match function {
-                    Function::Contains => whole.contains(&part),
-                    _ => whole.starts_with(&part),
-                })
-            }
-            Function::Name | Function::LocalName => Value::Text(match first {
-                Value::Set(items) => items.first().map_or(String::new(), |item| {
-                    let symbol = match item.attribute {
-                        Some(at) => self.document.attr_slice(item.node)[at as usize].name,
-                        None => self.document.node(item.node).name,
-                    };
-                    self.document.names.get(symbol).to_owned()
-                }),
-                Value::Text(_) | Value::Number(_) | Value::Truth(_) => String::new(),
-            }),
-            Function::Count => match first {
-                Value::Set(items) => Value::Number(items.len() as f64),
-                Value::Text(_) | Value::Number(_) | Value::Truth(_) => Value::Number(f64::NAN),
-            },
-            Function::String => Value::Text(self.text(first)?),
-            Function::StringLength => Value::Number(self.text(first)?.chars().count() as f64),
-            Function::NormalizeSpace => {
-                Value::Text(self.text(first)?.split_whitespace().collect::<Vec<_>>().join(" "))
-            }
-            Function::Concat => {
-                let mut joined = self.text(first)?;
-                for at in 1..arguments.len() {
-                    let value = self.argument(arguments, at, context)?;
-                    joined.push_str(&self.text(value)?);
-                }
-                Value::Text(joined)
-            }
-            Function::Number => Value::Number(number(&self.text(first)?)),
-            Function::Position | Function::Last | Function::True | Function::False => first,
-        })
-    }
-
-    /// XPath 1.0, section 3.4: a comparison with a set holds if it holds for one of its members.
+    /// XPath 1.0, section 3.4: a comparison with a set holds if it holds for one of its members; with a truth value the
+    /// set counts as one.
     fn compare(&mut self, compare: Compare, left: &Value, right: &Value) -> Evaluated<bool> {
-        let left_all = self.operands(left)?;
-        let right_all = self.operands(right)?;
+        let members = |run: &mut Self, value: &Value, other: &Value| match (value, other) {
+            (Value::Set(_), Value::Truth(_)) => Ok(vec![Value::Truth(value.truth())]),
+            _ => run.operands(value),
+        };
+        let (left_all, right_all) = (members(self, left, right)?, members(self, right, left)?);
         for one in &left_all {
             for other in &right_all {
                 self.spend(1)?;
-                if compare_scalars(compare, one, other) {
+                if one.compare(compare, other) {
                     return Ok(true);
                 }
             }
@@ -392,44 +323,5 @@ impl Run<'_> {
             Value::Number(number) => vec![Value::Number(*number)],
             Value::Truth(truth) => vec![Value::Truth(*truth)],
         })
-    }
-}
-
-fn truth(value: &Value) -> bool {
-    match value {
-        Value::Set(items) => !items.is_empty(),
-        Value::Text(text) => !text.is_empty(),
-        Value::Number(number) => *number != 0.0 && !number.is_nan(),
-        Value::Truth(truth) => *truth,
-    }
-}
-
-fn number(text: &str) -> f64 {
-    text.trim().parse().unwrap_or(f64::NAN)
-}
-
-fn as_number(value: &Value) -> f64 {
-    match value {
-        Value::Set(_) => f64::NAN,
-        Value::Text(text) => number(text),
-        Value::Number(number) => *number,
-        Value::Truth(truth) => f64::from(u8::from(*truth)),
-    }
-}
-
-fn compare_scalars(compare: Compare, left: &Value, right: &Value) -> bool {
-    let (a, b) = (as_number(left), as_number(right));
-    let equal = match (left, right) {
-        (Value::Truth(_), _) | (_, Value::Truth(_)) => truth(left) == truth(right),
-        (Value::Text(left), Value::Text(right)) => left == right,
-        _ => a == b,
-    };
-    match compare {
-        Compare::Equal => equal,
-        Compare::NotEqual => !equal,
-        Compare::Less => a < b,
-        Compare::LessEqual => a <= b,
-        Compare::Greater => a > b,
-        Compare::GreaterEqual => a >= b,
     }
 }

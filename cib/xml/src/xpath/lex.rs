@@ -7,7 +7,7 @@ pub(super) enum Word {
     Name(String),
     Text(String),
     Number(f64),
-    /// One of `/ // | = != < <= > >= ( ) [ ] @ . .. * , ::`
+    /// One of `/ // | = != < <= > >= ( ) [ ] @ . .. * , :: + -`
     Sign(&'static str),
     End,
 }
@@ -19,8 +19,10 @@ pub(super) struct Token {
     pub(super) end: usize,
 }
 
-const SIGNS: &[&str] =
-    &["//", "!=", "<=", ">=", "::", "..", "/", "|", "=", "<", ">", "(", ")", "[", "]", "@", ".", "*", ","];
+const SIGNS: &[&str] = &[
+    "//", "!=", "<=", ">=", "::", "..", "/", "|", "=", "<", ">", "(", ")", "[", "]", "@", ".", "*", ",", "+",
+    "-",
+];
 
 pub(super) fn words(source: &str) -> Result<Vec<Token>, XPathError> {
     let mut tokens = Vec::new();
@@ -52,7 +54,7 @@ fn word(source: &str, at: usize, c: char) -> Result<(Word, usize), XPathError> {
         };
         return Ok((Word::Text(rest[1..=len].to_owned()), len + 2));
     }
-    if c.is_ascii_digit() {
+    if c.is_ascii_digit() || (c == '.' && rest[1..].starts_with(|c: char| c.is_ascii_digit())) {
         let len = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let number = rest[..len].parse().map_err(|_| error("expected a number", len))?;
         return Ok((Word::Number(number), len));
@@ -68,8 +70,7 @@ fn word(source: &str, at: usize, c: char) -> Result<(Word, usize), XPathError> {
         return Ok((Word::Name(rest[..len].to_owned()), len));
     }
     let message = match c {
-        '$' => "variables are not supported",
-        '+' | '-' => "arithmetic is not supported",
+        '$' => "variables have no values here, write the value itself between quotes",
         _ => "expected a path, a predicate or a value",
     };
     Err(error(message, c.len_utf8()))

@@ -1,10 +1,13 @@
-//! The part of XPath 1.0 that cluster users type: paths, predicates, attributes, unions and the common functions.
+//! XPath 1.0 without variables and namespaces, of which a CIB has none.
 //!
-//! Knows documents and expressions. Does not know namespaces, variables or arithmetic; it refuses them by name.
+//! Knows documents and expressions. What it does not know it refuses by name, with what to write instead.
 
+mod axes;
 mod evaluate;
+mod functions;
 mod lex;
 mod parse;
+mod value;
 
 use thiserror::Error;
 
@@ -38,7 +41,9 @@ impl Hit {
 /// Why an expression cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum XPathError {
-    #[error("{message} at character {} of {expression:?}{}", .start + 1, found(.expression, *.start, *.end))]
+    #[error(
+        "{message} at character {} of {:?}{}", .start + 1, shown(.expression), found(.expression, *.start, *.end)
+    )]
     Syntax {
         message: String,
         expression: String,
@@ -46,16 +51,24 @@ pub enum XPathError {
         start: usize,
         end: usize,
     },
-    #[error("{expression:?} selects a value, expected a path")]
+    #[error("{:?} selects a value, expected a path", shown(.expression))]
     NotAPath { expression: String },
-    #[error("{expression:?} needs more than {limit} steps on this document")]
+    #[error("{:?} needs more than {limit} steps on this document", shown(.expression))]
     TooMuchWork { expression: String, limit: u64 },
+}
+
+/// As much of an expression as a message bears.
+fn shown(expression: &str) -> String {
+    match expression.char_indices().nth(200) {
+        Some((end, _)) => format!("{}...", &expression[..end]),
+        None => expression.to_owned(),
+    }
 }
 
 fn found(expression: &str, start: usize, end: usize) -> String {
     match expression.get(start..end) {
         Some("") | None => " (the end)".to_owned(),
-        Some(text) => format!(" (found {text:?})"),
+        Some(text) => format!(" (found {:?})", shown(text)),
     }
 }
 
@@ -114,9 +127,27 @@ pub(crate) enum Axis {
     AncestorOrSelf,
     Itself,
     Attribute,
+    Following,
     FollowingSibling,
+    Preceding,
     PrecedingSibling,
 }
+
+/// The axes by name.
+const AXES: &[(&str, Axis)] = &[
+    ("ancestor", Axis::Ancestor),
+    ("ancestor-or-self", Axis::AncestorOrSelf),
+    ("attribute", Axis::Attribute),
+    ("child", Axis::Child),
+    ("descendant", Axis::Descendant),
+    ("descendant-or-self", Axis::DescendantOrSelf),
+    ("following", Axis::Following),
+    ("following-sibling", Axis::FollowingSibling),
+    ("parent", Axis::Parent),
+    ("preceding", Axis::Preceding),
+    ("preceding-sibling", Axis::PrecedingSibling),
+    ("self", Axis::Itself),
+];
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Test {
@@ -148,31 +179,80 @@ pub(crate) enum Compare {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Function {
-    Not,
+    Boolean,
+    Ceiling,
+    Concat,
     Contains,
-    StartsWith,
-    Name,
-    LocalName,
-    Position,
-    Last,
     Count,
+    False,
+    Floor,
+    Lang,
+    Last,
+    LocalName,
+    Name,
+    NormalizeSpace,
+    Not,
+    Number,
+    Position,
+    Round,
+    StartsWith,
     String,
     StringLength,
-    NormalizeSpace,
-    Concat,
-    Number,
-    Boolean,
+    Substring,
+    SubstringAfter,
+    SubstringBefore,
+    Sum,
+    Translate,
     True,
-    False,
 }
+
+/// The functions by name, with the least and the largest number of arguments.
+const FUNCTIONS: &[(&str, Function, usize, usize)] = &[
+    ("boolean", Function::Boolean, 1, 1),
+    ("ceiling", Function::Ceiling, 1, 1),
+    ("concat", Function::Concat, 2, 32),
+    ("contains", Function::Contains, 2, 2),
+    ("count", Function::Count, 1, 1),
+    ("false", Function::False, 0, 0),
+    ("floor", Function::Floor, 1, 1),
+    ("lang", Function::Lang, 1, 1),
+    ("last", Function::Last, 0, 0),
+    ("local-name", Function::LocalName, 0, 1),
+    ("name", Function::Name, 0, 1),
+    ("normalize-space", Function::NormalizeSpace, 0, 1),
+    ("not", Function::Not, 1, 1),
+    ("number", Function::Number, 0, 1),
+    ("position", Function::Position, 0, 0),
+    ("round", Function::Round, 1, 1),
+    ("starts-with", Function::StartsWith, 2, 2),
+    ("string", Function::String, 0, 1),
+    ("string-length", Function::StringLength, 0, 1),
+    ("substring", Function::Substring, 2, 3),
+    ("substring-after", Function::SubstringAfter, 2, 2),
+    ("substring-before", Function::SubstringBefore, 2, 2),
+    ("sum", Function::Sum, 1, 1),
+    ("translate", Function::Translate, 3, 3),
+    ("true", Function::True, 0, 0),
+];
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node {
-    Or(Box<Node>, Box<Node>),
-    And(Box<Node>, Box<Node>),
+    Or(Vec<Node>),
+    And(Vec<Node>),
     Compare(Compare, Box<Node>, Box<Node>),
-    Union(Box<Node>, Box<Node>),
+    Arithmetic(Arithmetic, Box<Node>, Box<Node>),
+    Negate(Box<Node>),
+    Union(Vec<Node>),
     Path {
         /// Where the path begins when it is neither the context nor the document.
         from: Option<Box<Node>>,
@@ -184,4 +264,11 @@ pub(crate) enum Node {
     Text(String),
     Number(f64),
     Call(Function, Vec<Node>),
+}
+
+impl Node {
+    /// Yields places of the document, not a value.
+    fn is_places(&self) -> bool {
+        matches!(self, Node::Path { .. } | Node::Union(..))
+    }
 }

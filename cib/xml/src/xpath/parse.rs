@@ -1,10 +1,13 @@
 //! From words to the tree of an expression, by recursive descent with a bounded depth.
 
 use super::lex::{Token, Word, words};
-use super::{Axis, Compare, Function, Node, Step, Test, XPathError};
+use super::{AXES, Arithmetic, Axis, Compare, FUNCTIONS, Function, Node, Step, Test, XPathError};
 
 /// Brackets inside brackets.
 const DEPTH: usize = 64;
+/// Comparisons and reckonings of one kind in a row, as in `1 + 2 + 3`, in all: each after the first is a level of the
+/// tree that is walked.
+const CHAINED: usize = 128;
 /// Bytes of one expression; tools and access rules stay far below.
 const LENGTH: usize = 64 << 10;
 
@@ -17,10 +20,10 @@ pub(super) fn parse(source: &str) -> Result<Node, XPathError> {
             end: 0,
         });
     }
-    let mut parser = Parser { source, tokens: words(source)?, at: 0, depth: 0 };
+    let mut parser = Parser { source, tokens: words(source)?, at: 0, depth: 0, chained: 0 };
     let tree = parser.or()?;
     if parser.peek() != &Word::End {
-        return parser.fail("expected the end, /, [ or |");
+        return parser.fail("expected the end, /, [, | or an operator");
     }
     Ok(tree)
 }
@@ -30,6 +33,7 @@ struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
+    chained: usize,
 }
 
 type Parsed<T> = Result<T, XPathError>;
@@ -73,52 +77,129 @@ impl Parser<'_> {
         })
     }
 
+    /// Takes an operator; `again` when its left side is an operation of the same kind.
+    fn operator(&mut self, again: bool) -> Parsed<()> {
+        self.chained += usize::from(again);
+        if self.chained > CHAINED {
+            return self.fail("too many operators in a row, split the expression");
+        }
+        self.next();
+        Ok(())
+    }
+
     fn or(&mut self) -> Parsed<Node> {
         self.depth += 1;
         if self.depth > DEPTH {
             return self.fail("brackets are nested too deep");
         }
-        let mut left = self.and()?;
+        let mut parts = vec![self.and()?];
         while matches!(self.peek(), Word::Name(name) if name == "or") {
             self.next();
-            left = Node::Or(Box::new(left), Box::new(self.and()?));
+            parts.push(self.and()?);
         }
         self.depth -= 1;
-        Ok(left)
+        Ok(single(parts, Node::Or))
     }
 
     fn and(&mut self) -> Parsed<Node> {
-        let mut left = self.comparison()?;
+        let mut parts = vec![self.equality()?];
         while matches!(self.peek(), Word::Name(name) if name == "and") {
             self.next();
-            left = Node::And(Box::new(left), Box::new(self.comparison()?));
+            parts.push(self.equality()?);
         }
-        Ok(left)
+        Ok(single(parts, Node::And))
     }
 
-    fn comparison(&mut self) -> Parsed<Node> {
-        let mut left = self.union()?;
+    fn equality(&mut self) -> Parsed<Node> {
+        let mut left = self.relation()?;
         loop {
             let compare = match self.peek() {
                 Word::Sign("=") => Compare::Equal,
                 Word::Sign("!=") => Compare::NotEqual,
+                _ => return Ok(left),
+            };
+            self.operator(matches!(left, Node::Compare(..)))?;
+            left = Node::Compare(compare, Box::new(left), Box::new(self.relation()?));
+        }
+    }
+
+    fn relation(&mut self) -> Parsed<Node> {
+        let mut left = self.sum()?;
+        loop {
+            let compare = match self.peek() {
                 Word::Sign("<") => Compare::Less,
                 Word::Sign("<=") => Compare::LessEqual,
                 Word::Sign(">") => Compare::Greater,
                 Word::Sign(">=") => Compare::GreaterEqual,
                 _ => return Ok(left),
             };
-            self.next();
-            left = Node::Compare(compare, Box::new(left), Box::new(self.union()?));
+            self.operator(matches!(left, Node::Compare(..)))?;
+            left = Node::Compare(compare, Box::new(left), Box::new(self.sum()?));
         }
     }
 
-    fn union(&mut self) -> Parsed<Node> {
-        let mut left = self.path()?;
-        while self.take("|") {
-            left = Node::Union(Box::new(left), Box::new(self.path()?));
+    fn sum(&mut self) -> Parsed<Node> {
+        let mut left = self.product()?;
+        loop {
+            let arithmetic = match self.peek() {
+                Word::Sign("+") => Arithmetic::Add,
+                Word::Sign("-") => Arithmetic::Subtract,
+                _ => return Ok(left),
+            };
+            self.operator(matches!(left, Node::Arithmetic(..)))?;
+            left = Node::Arithmetic(arithmetic, Box::new(left), Box::new(self.product()?));
         }
-        Ok(left)
+    }
+
+    fn product(&mut self) -> Parsed<Node> {
+        let mut left = self.negation()?;
+        loop {
+            let arithmetic = match self.peek() {
+                Word::Sign("*") => Arithmetic::Multiply,
+                Word::Name(name) if name == "div" => Arithmetic::Divide,
+                Word::Name(name) if name == "mod" => Arithmetic::Remainder,
+                _ => return Ok(left),
+            };
+            self.operator(matches!(left, Node::Arithmetic(..)))?;
+            left = Node::Arithmetic(arithmetic, Box::new(left), Box::new(self.negation()?));
+        }
+    }
+
+    fn negation(&mut self) -> Parsed<Node> {
+        let mut signs = 0;
+        while self.peek() == &Word::Sign("-") {
+            self.operator(signs > 0)?;
+            signs += 1;
+        }
+        let mut node = self.union()?;
+        for _ in 0..signs {
+            node = Node::Negate(Box::new(node));
+        }
+        Ok(node)
+    }
+
+    fn union(&mut self) -> Parsed<Node> {
+        let mut begin = self.at;
+        let mut parts = vec![self.path()?];
+        while self.peek() == &Word::Sign("|") {
+            self.places(&parts[parts.len() - 1], begin)?;
+            self.next();
+            begin = self.at;
+            parts.push(self.path()?);
+        }
+        if parts.len() > 1 {
+            self.places(&parts[parts.len() - 1], begin)?;
+        }
+        Ok(single(parts, Node::Union))
+    }
+
+    /// Refuses a value where only places make sense; it began at that word.
+    fn places(&mut self, node: &Node, begin: usize) -> Parsed<()> {
+        if node.is_places() {
+            return Ok(());
+        }
+        self.at = begin;
+        self.fail("expected a path, this is a value")
     }
 
     fn path(&mut self) -> Parsed<Node> {
@@ -126,6 +207,7 @@ impl Parser<'_> {
         let mut absolute = false;
         let mut from = None;
         let mut predicates = Vec::new();
+        let begin = self.at;
         let primary = match self.peek() {
             Word::Text(_) | Word::Number(_) | Word::Sign("(") => true,
             Word::Name(name) => {
@@ -141,6 +223,7 @@ impl Parser<'_> {
             if predicates.is_empty() && !goes_on {
                 return Ok(primary);
             }
+            self.places(&primary, begin)?;
             from = Some(Box::new(primary));
             if !goes_on {
                 return Ok(Node::Path { from, predicates, absolute, steps });
@@ -155,7 +238,7 @@ impl Parser<'_> {
             steps.push(anything_below());
         } else if self.take("/") {
             absolute = true;
-            if matches!(self.peek(), Word::End | Word::Sign("|" | ")" | "]" | "=" | "!=" | ",")) {
+            if !matches!(self.peek(), Word::Name(_) | Word::Sign("*" | "@" | "." | "..")) {
                 return Ok(Node::Path { from, predicates, absolute, steps });
             }
         }
@@ -180,18 +263,16 @@ impl Parser<'_> {
         if let Word::Name(name) = self.peek()
             && self.peek_second() == &Word::Sign("::")
         {
-            axis = match name.as_str() {
-                "child" => Axis::Child,
-                "descendant" => Axis::Descendant,
-                "descendant-or-self" => Axis::DescendantOrSelf,
-                "parent" => Axis::Parent,
-                "ancestor" => Axis::Ancestor,
-                "ancestor-or-self" => Axis::AncestorOrSelf,
-                "self" => Axis::Itself,
-                "attribute" => Axis::Attribute,
-                "following-sibling" => Axis::FollowingSibling,
-                "preceding-sibling" => Axis::PrecedingSibling,
-                _ => return self.fail("this axis is not supported"),
+            axis = match AXES.iter().find(|(known, _)| known == name) {
+                Some((_, axis)) => *axis,
+                None if name == "namespace" => {
+                    return self.fail("namespaces are not kept, test name() or an attribute instead");
+                }
+                None => {
+                    let known: Vec<&str> = AXES.iter().map(|(name, _)| *name).collect();
+                    return self
+                        .fail(&format!("there is no such axis, expected one of {}", known.join(", ")));
+                }
             };
             self.next();
             self.next();
@@ -251,24 +332,15 @@ impl Parser<'_> {
     }
 
     fn call(&mut self, name: &str) -> Parsed<Node> {
-        let (function, least, most) = match name {
-            "not" => (Function::Not, 1, 1),
-            "contains" => (Function::Contains, 2, 2),
-            "starts-with" => (Function::StartsWith, 2, 2),
-            "name" => (Function::Name, 0, 1),
-            "local-name" => (Function::LocalName, 0, 1),
-            "position" => (Function::Position, 0, 0),
-            "last" => (Function::Last, 0, 0),
-            "count" => (Function::Count, 1, 1),
-            "string" => (Function::String, 0, 1),
-            "string-length" => (Function::StringLength, 0, 1),
-            "normalize-space" => (Function::NormalizeSpace, 0, 1),
-            "concat" => (Function::Concat, 2, 32),
-            "number" => (Function::Number, 0, 1),
-            "boolean" => (Function::Boolean, 1, 1),
-            "true" => (Function::True, 0, 0),
-            "false" => (Function::False, 0, 0),
-            _ => return self.fail("this function is not supported"),
+        let Some((_, function, least, most)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
+            return match name {
+                "id" => self.fail("no DTD says which attributes are ids, write //*[@id='ID'] instead"),
+                "namespace-uri" => self.fail("namespaces are not kept, use name() instead"),
+                _ => {
+                    let known: Vec<&str> = FUNCTIONS.iter().map(|(name, ..)| *name).collect();
+                    self.fail(&format!("there is no such function, expected one of {}", known.join(", ")))
+                }
+            };
         };
         let name_at = self.at;
         self.next();
@@ -276,18 +348,33 @@ impl Parser<'_> {
         let mut arguments = Vec::new();
         if !self.take(")") {
             loop {
-                arguments.push(self.or()?);
+                let begin = self.at;
+                let argument = self.or()?;
+                if matches!(function, Function::Count | Function::Sum | Function::Name | Function::LocalName)
+                {
+                    self.places(&argument, begin)?;
+                }
+                arguments.push(argument);
                 if self.take(")") {
                     break;
                 }
                 self.expect(",")?;
             }
         }
-        if arguments.len() < least || arguments.len() > most {
+        if !(*least..=*most).contains(&arguments.len()) {
             self.at = name_at;
-            return self.fail("wrong number of arguments");
+            let expected = if least == most { format!("{least}") } else { format!("{least} to {most}") };
+            return self.fail(&format!("{} arguments, expected {expected}", arguments.len()));
         }
-        Ok(Node::Call(function, arguments))
+        Ok(Node::Call(*function, arguments))
+    }
+}
+
+/// The only part, or all of them together.
+fn single(mut parts: Vec<Node>, together: impl FnOnce(Vec<Node>) -> Node) -> Node {
+    match parts.pop() {
+        Some(only) if parts.is_empty() => only,
+        last => together(parts.into_iter().chain(last).collect()),
     }
 }
 

@@ -54,6 +54,57 @@ fn selects() {
     check("//primitive[following-sibling::group]", "a");
 }
 
+#[test]
+fn reckons() {
+    check("//primitive[count(*) + 1 = 2]", "a");
+    check("//primitive[position() mod 2 = 1]", "a b");
+    check(
+        "//*[2 + 3 * 4 - 6 div 2 = 11][-1 < - - 2]",
+        "cib configuration resources a a-m a-m-x g b c constraints l",
+    );
+    check("//nvpair[@value div 2 = .5]", "a-m-x");
+    check("/cib[@epoch = 3.0][@epoch - 1 = 2]/@epoch", "cib@epoch");
+    check(
+        "//*[round(2.5) = 3 and round(-2.5) = -2 and floor(-.5) = -1 and ceiling(.5) = 1]/@epoch",
+        "cib@epoch",
+    );
+    check(
+        "//*[sum(//@value) = 1 and string(1 div 0) = 'Infinity' and string(0 div 0) = 'NaN']/@epoch",
+        "cib@epoch",
+    );
+    check("//*[number('1e3') = 1000 or number('+1') = 1 or number('inf') > 0]", "");
+    // Text compares as a number; what is none is neither smaller nor larger, nor equal to itself.
+    check("//primitive[@id < 1 or @id >= 1 or number(@id) = number(@id)]", "");
+}
+
+#[test]
+fn takes_text_apart() {
+    check("//*[substring(@type, 2, 2) = 'um']", "a");
+    check("//*[substring(@type, 0, 3) = 'we' and substring(@type, 3) = 'b']", "b c");
+    check("//*[substring-before(@id, '-') = 'a'][substring-after(@id, 'a-') = 'm-x']", "a-m-x");
+    check("//*[translate(@type, 'webx', 'WEB') = 'WEB']", "b c");
+    check("//*[concat(@class, ':', @type) = 'ocf:Dummy']", "a");
+    check("//*[string-length(normalize-space('  a   b ')) = 3]/@epoch", "cib@epoch");
+}
+
+#[test]
+fn walks_in_every_direction() {
+    check("//group/following::*", "constraints l");
+    check("//group/preceding::*", "a a-m a-m-x");
+    check("//group/preceding::*[1]", "a-m-x");
+    check("//nvpair/@name/ancestor::*[2]", "a-m");
+    check("//@rsc/preceding::group", "g");
+    check("//primitive[preceding::primitive and following::primitive]", "b");
+    check("/cib[/ = 'text']/@epoch", "cib@epoch");
+}
+
+#[test]
+fn compares_sets_with_truth_as_a_whole() {
+    check("/cib[(//nothing = false()) and (//primitive = true())]/@epoch", "cib@epoch");
+    check("/cib[.5 < true() and '1' >= true()]/@epoch", "cib@epoch");
+    check("/cib[1 = 1 < 2]/@epoch", "cib@epoch");
+}
+
 fn check_refused(expression: &str, expected: &str) {
     let document = Document::parse_default(CIB).unwrap();
     let error = Expr::parse(expression).and_then(|e| e.select(&document, document.root().ix())).unwrap_err();
@@ -70,11 +121,43 @@ fn refuses_with_the_place() {
         "//a[@b='c]",
         "a closing quote is missing at character 8 of \"//a[@b='c]\" (found \"'c]\")",
     );
-    check_refused("//a]", "expected the end, /, [ or | at character 4 of \"//a]\" (found \"]\")");
-    check_refused("$x", "variables are not supported at character 1 of \"$x\" (found \"$\")");
+    check_refused(
+        "//a]",
+        "expected the end, /, [, | or an operator at character 4 of \"//a]\" (found \"]\")",
+    );
+    check_refused(
+        "$x",
+        "variables have no values here, write the value itself between quotes at character 1 of \"$x\" (found \"$\")",
+    );
     check_refused(
         "//a[id('x')]",
-        "this function is not supported at character 5 of \"//a[id('x')]\" (found \"id\")",
+        "no DTD says which attributes are ids, write //*[@id='ID'] instead at character 5 of \"//a[id('x')]\" (found \"id\")",
+    );
+    check_refused(
+        "//a/namespace::*",
+        "namespaces are not kept, test name() or an attribute instead at character 5 of \"//a/namespace::*\" \
+         (found \"namespace\")",
+    );
+    let error = |expression: &str| Expr::parse(expression).unwrap_err().to_string();
+    assert!(
+        error("//a/sideways::b")
+            .starts_with("there is no such axis, expected one of ancestor, ancestor-or-self,")
+    );
+    assert!(
+        error("//a[matches(@b, 'c')]")
+            .starts_with("there is no such function, expected one of boolean, ceiling,")
+    );
+    check_refused(
+        "contains('a')",
+        "1 arguments, expected 2 at character 1 of \"contains('a')\" (found \"contains\")",
+    );
+    check_refused(
+        "//a[count('b')]",
+        "expected a path, this is a value at character 11 of \"//a[count('b')]\" (found \"'b'\")",
+    );
+    check_refused(
+        "//a | 'b'",
+        "expected a path, this is a value at character 7 of \"//a | 'b'\" (found \"'b'\")",
     );
     check_refused("count(//a)", "\"count(//a)\" selects a value, expected a path");
     check_refused("", "expected an element name, *, @attribute, . or .. at character 1 of \"\" (the end)");
@@ -90,11 +173,30 @@ fn work_is_bounded() {
     );
     assert!(Expr::parse(&"(".repeat(5000)).is_err());
     assert!(Expr::parse(&"a[".repeat(5000)).is_err());
+    for operator in ["=", "<", "+", "*", " mod "] {
+        let chain = format!("a{}", format!("{operator}a").repeat(10_000));
+        assert!(
+            Expr::parse(&chain).unwrap_err().to_string().starts_with("too many operators in a row"),
+            "{operator}"
+        );
+    }
+    assert!(Expr::parse(&format!("{}1", "-".repeat(10_000))).is_err());
+    let select = |text: &str| {
+        Expr::parse(text).unwrap().select(&document, document.root().ix()).map(|hits| hits.len())
+    };
+    assert_eq!(select(&format!("//a[1{} = 129]", " + 1".repeat(128))), Ok(1));
+    assert_eq!(select(&format!("/a{}", " | /a".repeat(9_000))), Ok(1));
+    assert_eq!(select(&format!("//a[@b{}]", " or @b = '1'".repeat(5_000))), Ok(0));
+    let nested = |depth: usize| format!("//a[{}1{}]", "1 = 1 < 1 + 2 * -(".repeat(depth), ")".repeat(depth));
+    let long = Expr::parse(&format!("//a[{}", "'b' or ".repeat(2_000))).unwrap_err().to_string();
+    assert!(long.len() < 400 && long.contains("at character 14005 of "), "{long}");
+    assert!(select(&nested(60)).is_ok());
+    assert!(Expr::parse(&nested(64)).is_err());
 }
 
 proptest! {
     #[test]
-    fn no_expression_makes_it_panic(text in "[a-c/@*.\\[\\]()|='\"0-9 !<>:,and or not]{0,30}") {
+    fn no_expression_makes_it_panic(text in "[a-c/@*.\\[\\]()|='\"0-9 !<>:,+\\-and or not mod div]{0,30}") {
         let document = Document::parse_default(CIB).unwrap();
         if let Ok(expr) = Expr::parse(&text) {
             let _ = expr.select(&document, document.root().ix());
