@@ -258,9 +258,7 @@ impl Driver {
             let result = tokio::task::spawn_blocking(move || admin.reload()).await;
             match result {
                 Ok(Ok(findings)) => {
-                    for finding in findings {
-                        warn!("{finding}");
-                    }
+                    crate::log::findings(&findings);
                     info!(subsystem = "CFG", "Config reload requested: the configuration was read again");
                 }
                 Ok(Err(error)) => error!("the configuration in force stays: {error}"),

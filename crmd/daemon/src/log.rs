@@ -8,9 +8,9 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use holdfast_node::config::{Level as ConfLevel, Logging, Timestamp};
+use holdfast_node::config::{Diagnostic, Level as ConfLevel, Logging, Severity, Timestamp};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber, info, warn};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -212,6 +212,17 @@ impl Visit for Text {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.fields, " {name}={value:?}"),
         };
+    }
+}
+
+/// Logs what was found in a configuration, each finding with its own severity.
+pub fn findings(findings: &[Diagnostic]) {
+    for finding in findings {
+        let text = finding.without_severity();
+        match finding.severity {
+            Severity::Note => info!("{text}"),
+            Severity::Warning | Severity::Error => warn!("{text}"),
+        }
     }
 }
 

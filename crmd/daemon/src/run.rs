@@ -9,7 +9,7 @@ use std::time::Duration;
 use holdfast_agent_protocol::Machine;
 use holdfast_core::{ConfiguredNode, Identity, Node, Recovered, Settings};
 use holdfast_node::admin::Admin;
-use holdfast_node::config::{Allowed as AllowedEntry, CorosyncConf, Severity};
+use holdfast_node::config::{Allowed as AllowedEntry, CorosyncConf};
 use holdfast_node::load::{Loaded, load};
 use holdfast_node::{RingThread, lines, machine, thread};
 use holdfast_totem::NodeId;
@@ -95,12 +95,7 @@ async fn start(paths: &Paths, guarded: bool, log: Log) -> Result<End, StartError
     for line in lines::start(&conf, &file) {
         info!(subsystem = line.subsystem, "{}", line.text);
     }
-    for finding in &loaded.findings {
-        match finding.severity {
-            Severity::Note => info!("{finding}"),
-            Severity::Warning | Severity::Error => warn!("{finding}"),
-        }
-    }
+    crate::log::findings(&loaded.findings);
     let lifeline = Lifeline::new(guarded);
     let token = Duration::from_millis(u64::from(conf.timings.token));
     lifeline.patience((token * 2).max(LEAST_PATIENCE));

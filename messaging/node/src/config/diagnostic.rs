@@ -96,6 +96,11 @@ impl Diagnostic {
         self
     }
 
+    /// The same line without its first word, for a log that tells the severity itself.
+    pub fn without_severity(&self) -> impl fmt::Display {
+        WithoutSeverity(self)
+    }
+
     /// Whether this stops the daemon from starting.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
@@ -105,15 +110,24 @@ impl Diagnostic {
 impl fmt::Display for Diagnostic {
     /// One line for a log: `error: FILE:LINE:COLUMN: what (expected …; next step)`.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {}", self.severity, self.file)?;
-        if let Some(span) = self.span {
+        write!(out, "{}: {}", self.severity, self.without_severity())
+    }
+}
+
+struct WithoutSeverity<'a>(&'a Diagnostic);
+
+impl fmt::Display for WithoutSeverity<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let WithoutSeverity(finding) = self;
+        write!(out, "{}", finding.file)?;
+        if let Some(span) = finding.span {
             write!(out, ":{}:{}", span.line, span.column)?;
         }
-        write!(out, ": {}", self.message)?;
-        if let Some(expected) = &self.expected {
+        write!(out, ": {}", finding.message)?;
+        if let Some(expected) = &finding.expected {
             write!(out, "; expected {expected}")?;
         }
-        if let Some(next_step) = &self.next_step {
+        if let Some(next_step) = &finding.next_step {
             write!(out, "; {next_step}")?;
         }
         Ok(())
