@@ -100,7 +100,7 @@ fn writing_needs_a_right() {
         "resources",
         set_role,
         Some(
-            "an access rule of user joe cannot be understood, so everything is denied: variables are not supported at character 5 of \"//x[$y]\" (found \"$\")",
+            "an access rule of user joe cannot be understood, so everything is denied: variables have no values here, write the value itself between quotes at character 5 of \"//x[$y]\" (found \"$\")",
         ),
     );
 }
