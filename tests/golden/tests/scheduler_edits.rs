@@ -302,3 +302,42 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
         }
     }
 }
+
+/// Containers inside each other, by configuration and by what a history says of resources that were removed.
+#[test]
+fn containers_in_a_circle_are_named_and_planned() {
+    let primitive = |id: &str, container: &str| {
+        format!(
+            "<primitive id='{id}' class='ocf' provider='pacemaker' type='Dummy'><meta_attributes id='{id}-m'>\
+             <nvpair id='{id}-m-c' name='container' value='{container}'/></meta_attributes></primitive>"
+        )
+    };
+    let history = |id: &str, container: &str| {
+        format!(
+            "<lrm_resource id='{id}' class='ocf' provider='pacemaker' type='Dummy' container='{container}'>\
+             <lrm_rsc_op id='{id}_last_0' operation='start' operation_key='{id}_start_0' call-id='1' rc-code='0' \
+             op-status='0' interval='0' transition-magic='0:0;1:1:0:x' transition-key='1:1:0:x'/></lrm_resource>"
+        )
+    };
+    let fail_count = "<transient_attributes id='1'><instance_attributes id='t'>\
+        <nvpair id='t-a' name='fail-count-a#start_0' value='2'/></instance_attributes></transient_attributes>";
+    let text = format!(
+        "<cib validate-with='pacemaker-3.0' have-quorum='1'><configuration><crm_config><cluster_property_set id='o'>\
+         <nvpair id='o-f' name='stonith-enabled' value='false'/></cluster_property_set></crm_config>\
+         <nodes><node id='1' uname='n1'/></nodes><resources>{}{}{}</resources><constraints/></configuration>\
+         <status><node_state id='1' uname='n1' in_ccm='true' crmd='online' join='member' expected='member'>\
+         {fail_count}<lrm id='1'><lrm_resources>{}{}</lrm_resources></lrm></node_state></status></cib>",
+        primitive("a", "b"),
+        primitive("b", "c"),
+        primitive("c", "a"),
+        history("x", "y"),
+        history("y", "x"),
+    );
+    let document = Document::parse(text.as_bytes(), &Limits::default()).expect("well-formed");
+    plan(&document);
+    let (cib, _) = holdfast_model::read::cib(&document);
+    let facts = facts::unpack(&cib, 1_790_000_000);
+    let said: Vec<String> = facts.problems.iter().map(|problem| problem.message.clone()).collect();
+    assert!(said.iter().any(|text| text.starts_with("its container \"a\" is inside it in turn")), "{said:?}");
+    assert!(said.iter().any(|text| text.contains("\"x\", which it contains itself")), "{said:?}");
+}

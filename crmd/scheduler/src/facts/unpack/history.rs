@@ -5,7 +5,7 @@ use std::sync::Arc;
 use holdfast_model::config::{Agent, ResourceConfig, ResourceKind};
 use holdfast_model::duration::seconds_at_least_one;
 use holdfast_model::status::TransitionKey;
-use holdfast_model::{NodeState, OperationRecord, ResourceHistory, Role, Score};
+use holdfast_model::{Level, NodeState, OperationRecord, ResourceHistory, Role, Score};
 use std::cmp::Ordering;
 
 use super::Unpack;
@@ -32,10 +32,13 @@ impl Unpack<'_> {
             let Some(container) = &history.container else { continue };
             let Some(launcher) = self.find_resource(container) else { continue };
             let Some(rsc) = self.find_resource(&history.id) else { continue };
-            let this = &mut self.facts.rscs[rsc];
-            if this.launcher.is_none() && this.is(Flags::REMOVED_LAUNCHED) {
-                this.launcher = Some(launcher);
-                self.facts.rscs[launcher].launched.push(rsc);
+            let this = &self.facts.rscs[rsc];
+            let wanted = this.launcher.is_none() && this.is(Flags::REMOVED_LAUNCHED);
+            if wanted && !self.connect(rsc, launcher) {
+                let id = self.facts.rscs[rsc].id.clone();
+                let text =
+                    format!("its history names the container \"{container}\", which it contains itself");
+                self.problem(Level::Warning, "lrm_resource", &id, text);
             }
         }
     }

@@ -71,8 +71,12 @@ impl Unpack<'_> {
         let id = this.id.clone();
         match self.find_resource(&name) {
             Some(launcher) => {
-                self.facts.rscs[rsc].launcher = Some(launcher);
-                self.facts.rscs[launcher].launched.push(rsc);
+                if !self.connect(rsc, launcher) {
+                    let text = format!(
+                        "its container \"{name}\" is inside it in turn; remove one of these containers, this one is ignored"
+                    );
+                    self.problem(Level::Error, "resource", &id, text);
+                }
             }
             None => self.problem(
                 Level::Error,
@@ -81,6 +85,21 @@ impl Unpack<'_> {
                 format!("its container \"{name}\" does not exist"),
             ),
         }
+    }
+
+    /// Notes what launched a resource. False, and nothing noted, if that is inside the resource itself.
+    pub(super) fn connect(&mut self, rsc: RscIx, launcher: RscIx) -> bool {
+        let rscs = &mut self.facts.rscs;
+        let mut outer = Some(launcher);
+        while let Some(at) = outer {
+            if at == rsc {
+                return false;
+            }
+            outer = rscs[at].launcher;
+        }
+        rscs[rsc].launcher = Some(launcher);
+        rscs[launcher].launched.push(rsc);
+        true
     }
 
     /// Unpacks a resource and everything in it. `None` when it is unusable; then nothing of it stays in the tables.
