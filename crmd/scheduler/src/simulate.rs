@@ -353,6 +353,7 @@ fn place_of_node(status: &mut Status, name: &str, id: Option<&str>) -> usize {
         let id = id?;
         let at = status.nodes.iter().position(|state| state.id == id)?;
         name.clone_into(&mut status.nodes[at].name);
+        status.nodes[at].without_name = false;
         Some(at)
     });
     found.unwrap_or_else(|| {

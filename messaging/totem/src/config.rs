@@ -194,6 +194,12 @@ pub struct PersistedRing {
     pub expected_votes: u32,
 }
 
+impl PersistedRing {
+    /// The greatest number of a ring that is believed, on disk and from others: rings are numbered one by one, and what is
+    /// far beyond all that can ever be formed would leave no room for a next one.
+    pub const MAX_SEQ: u64 = u64::MAX / 2;
+}
+
 impl Timing {
     /// All values from the effective token time-out, with corosync's ratios.
     pub fn from_token(token: Span) -> Self {

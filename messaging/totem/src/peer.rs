@@ -45,12 +45,13 @@ pub struct Session {
     pub clean: bool,
 }
 
-/// When a peer said something, on our clock: its presences are stamped by a clock that only goes forward, and none
-/// arrives before it was sent.
+/// When a peer said something at the earliest, on our clock: its presences are stamped by a clock that only goes
+/// forward, and name the last of our stamps that it had heard by then. How long anything took on its way is not known
+/// and plays no part: whoever is slow, here or there, hears late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeerClock {
-    /// Our clock minus its, the least of this window and of the one before; too large by the fastest way here.
-    least: Option<i64>,
+    /// Our clock minus its, the most of this window and of the one before that is certain; too small by the way to it.
+    most: Option<i64>,
     before: Option<i64>,
     turned_at: Instant,
 }
@@ -59,24 +60,25 @@ impl PeerClock {
     /// Clocks that run apart by 100 ppm part by a millisecond in this time.
     const WINDOW: Span = Span::secs(10);
 
-    /// A presence with this stamp came.
-    pub fn took(&mut self, now: Instant, stamp: u64) {
-        let apart = now.0.wrapping_sub(stamp).cast_signed();
+    /// A presence with this stamp came, said on our clock at [`Presence::said_at_the_earliest`](crate::wire::presence::Presence::said_at_the_earliest).
+    pub fn took(&mut self, now: Instant, said: Option<u64>, stamp: u64) {
         if now.since(self.turned_at) >= Self::WINDOW {
-            self.before = self.least.take().or(self.before);
+            self.before = self.most.take().or(self.before);
             self.turned_at = now;
         }
-        self.least = Some(self.least.map_or(apart, |least| least.min(apart)));
+        if let Some(said) = said {
+            let apart = said.wrapping_sub(stamp).cast_signed();
+            self.most = Some(self.most.map_or(apart, |most| most.max(apart)));
+        }
     }
 
-    /// Whether what bears this stamp was said after `since`, and not only arrived after it. Ask before [`Self::took`]:
-    /// one stamp alone proves nothing.
+    /// Whether what bears this stamp was certainly said after `since`, and not only arrived after it.
     pub fn is_after(&self, stamp: u64, since: Instant) -> bool {
-        let Some(apart) = self.least.into_iter().chain(self.before).min() else { return false };
+        let Some(apart) = self.most.into_iter().chain(self.before).max() else { return false };
         stamp.saturating_add_signed(apart) > (since + Self::DOUBT).0
     }
 
-    /// What the estimate may be wrong by.
+    /// What clocks may part by meanwhile.
     const DOUBT: Span = Span::millis(20);
 }
 
@@ -484,21 +486,32 @@ mod tests {
     fn late_words_of_an_earlier_run_are_no_proof() {
         let ours = |ms: u64| Instant(1_000_000_000 + ms * 1_000);
         let theirs = |ms: u64| 5_000_000 + ms * 1_000;
+        // Said at `at`, when it had heard what we said `way` ms before; it came `late` ms after.
+        let said = |clock: &mut PeerClock, at: u64, way: u64, late: u64| {
+            clock.took(ours(at + late), Some(ours(at - way).0), theirs(at));
+        };
         let mut clock = PeerClock::default();
         // Nothing to compare with.
         assert!(!clock.is_after(theirs(900), ours(0)));
-        for beat in 0..10 {
-            clock.took(ours(beat * 200 + 3), theirs(beat * 200));
+        for beat in 1..10 {
+            said(&mut clock, beat * 200, 3, 3);
         }
         let since = ours(2_000);
         // Said before, however late it comes; said so shortly after that it may be before.
         assert!(!clock.is_after(theirs(1_990), since) && !clock.is_after(theirs(2_010), since));
         assert!(clock.is_after(theirs(2_100), since));
         // A way that takes long for a while makes nothing look later than it was.
-        for beat in 0..200 {
-            clock.took(ours(2_000 + beat * 200 + 150), theirs(2_000 + beat * 200));
+        for beat in 1..200 {
+            said(&mut clock, 2_000 + beat * 200, 3, 150);
         }
         assert!(!clock.is_after(theirs(50_000 - 200), ours(50_000)));
-        assert!(clock.is_after(theirs(50_000), ours(50_000)));
+        assert!(clock.is_after(theirs(50_000), ours(49_900)));
+        // Nor does one that was slow as long as we know it: what was said just before a new run began is no proof.
+        let mut slow = PeerClock::default();
+        for beat in 1..10 {
+            said(&mut slow, beat * 200, 48, 530);
+        }
+        assert!(!slow.is_after(theirs(1_974), since) && !slow.is_after(theirs(2_020), since));
+        assert!(slow.is_after(theirs(2_100), since));
     }
 }

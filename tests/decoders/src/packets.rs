@@ -45,6 +45,14 @@ pub fn packing(bytes: &[u8]) {
     let numbers: Vec<usize> =
         bytes.chunks_exact(2).map(|b| usize::from(u16::from_le_bytes([b[0], b[1]]))).collect();
     let Some((room, sizes)) = numbers.split_first() else { return };
-    let sizes = &sizes[..sizes.len().min(64)];
-    doors::packing(sizes, 64 + room % 16_000);
+    let room = 64 + room % 16_000;
+    // As many as fit some dozen frames.
+    let mut left = 64 * room;
+    let fit = sizes.iter().take(64).take_while(|size| {
+        let fits = **size <= left;
+        left = left.saturating_sub(**size);
+        fits
+    });
+    let fit = fit.count();
+    doors::packing(&sizes[..fit], room);
 }

@@ -42,6 +42,10 @@ pub struct NodeState {
     pub id: String,
     /// `uname`
     pub name: String,
+    /// It was read without an `id`: the scheduler passes such an entry over, and not one whose id is empty.
+    pub without_id: bool,
+    /// It has no `uname`, as that of a node that is only now joining; its history waits for the name.
+    pub without_name: bool,
     /// `in_ccm`: member of the cluster layer (boolean or time joined, 0 = no)
     pub in_ccm: Option<String>,
     /// `crmd`: the daemon is connected (`online`/`offline` or time, 0 = no)

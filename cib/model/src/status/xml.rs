@@ -95,6 +95,8 @@ impl NodeState {
         NodeState {
             id: element.attr("id").unwrap_or_default().to_owned(),
             name: element.attr("uname").unwrap_or_default().to_owned(),
+            without_id: element.attr("id").is_none(),
+            without_name: element.attr("uname").is_none(),
             in_ccm: owned(element.attr("in_ccm")),
             crmd: owned(element.attr("crmd")),
             join: owned(element.attr("join")),
@@ -121,8 +123,10 @@ impl NodeState {
         if self.remote_node {
             document.set_attr(ix, "remote_node", "true");
         }
-        document.set_attr(ix, "id", &self.id);
-        if !self.name.is_empty() {
+        if !self.without_id {
+            document.set_attr(ix, "id", &self.id);
+        }
+        if !self.without_name {
             document.set_attr(ix, "uname", &self.name);
         }
         for (name, value) in [

@@ -93,7 +93,20 @@ impl Expr {
     /// # Errors
     /// An expression that yields a value instead of places, or one that takes too much work.
     pub fn select(&self, document: &Document, context: NodeIx) -> Result<Vec<Hit>, XPathError> {
-        evaluate::select(self, document, context, WORK_LIMIT)
+        self.select_within(document, context, WORK_LIMIT)
+    }
+
+    /// As [`Expr::select`], with at most this many steps.
+    ///
+    /// # Errors
+    /// As [`Expr::select`].
+    pub fn select_within(
+        &self,
+        document: &Document,
+        context: NodeIx,
+        steps: u64,
+    ) -> Result<Vec<Hit>, XPathError> {
+        evaluate::select(self, document, context, steps)
     }
 
     /// The elements that the expression selects; for an attribute the element that carries it.

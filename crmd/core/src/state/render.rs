@@ -23,6 +23,8 @@ impl Shared {
         NodeState {
             id: node.id.clone(),
             name: node.name.clone(),
+            without_id: false,
+            without_name: node.name.is_empty(),
             in_ccm: (!node.remote).then(|| node.member_since.to_string()),
             crmd: (!node.remote).then(|| node.online_since.to_string()),
             join: (!node.remote).then(|| {

@@ -198,7 +198,7 @@ impl<'f> Plan<'f> {
                 self.task_text(task),
                 self.rsc(rsc).id,
                 self.facts.nodes[node].name,
-                record.transition_magic.as_deref().unwrap_or("")
+                record.transition_magic.as_deref().unwrap_or("(null)")
             ));
             return false;
         }

@@ -72,7 +72,8 @@ pub fn read(state_dir: &Path, node: NodeId) -> Result<Option<PersistedRing>, Rec
     if let Err(source) = file.take(LENGTH as u64 + 1).read_to_end(&mut bytes) {
         return Err(RecordError::Read { path, source });
     }
-    decode(&bytes).map(Some).ok_or(RecordError::Damaged(path))
+    let record = decode(&bytes).filter(|record| record.ring_seq <= PersistedRing::MAX_SEQ);
+    record.map(Some).ok_or(RecordError::Damaged(path))
 }
 
 /// Writes the record durably.
@@ -134,6 +135,9 @@ mod tests {
         assert!(matches!(read(&folder, node), Err(RecordError::Damaged(_))));
         std::fs::write(&file, 44u64.to_ne_bytes()).unwrap();
         assert_eq!(read(&folder, node).unwrap(), Some(PersistedRing { ring_seq: 44, expected_votes: 0 }));
+        // A number that no ring can ever have reached.
+        std::fs::write(&file, u64::MAX.to_ne_bytes()).unwrap();
+        assert!(matches!(read(&folder, node), Err(RecordError::Damaged(_))));
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

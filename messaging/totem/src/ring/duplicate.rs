@@ -9,6 +9,7 @@ use crate::ring::Ring;
 use crate::seal::greeting::{Reason, Refusal};
 use crate::stats::Purpose;
 use crate::time::{Instant, Span};
+use crate::wire::presence::Presence;
 
 impl Ring {
     /// Names both hosts to people and to the driver.
@@ -36,14 +37,14 @@ impl Ring {
     }
 
     /// The boot that we took for gone spoke. When it does so after it was replaced, there are two.
-    pub(super) fn incumbent_spoke(&mut self, place: usize, echo: u64, stamp: u64) {
+    pub(super) fn incumbent_spoke(&mut self, place: usize, presence: &Presence) {
         let now = self.now.mono;
         let peer = &mut self.peers[place];
         let Some(newcomer) = &peer.session else { return };
         let since = newcomer.since;
         let spoke_after = |s: &mut Session| {
-            let after = echo > since.0 || s.clock.is_after(stamp, since);
-            s.clock.took(now, stamp);
+            let after = presence.echo > since.0 || s.clock.is_after(presence.stamp, since);
+            s.clock.took(now, presence.said_at_the_earliest(), presence.stamp);
             after
         };
         let Some(mut incumbent) = peer.previous.take_if(spoke_after) else { return };

@@ -280,6 +280,7 @@ impl Ring {
     pub(super) fn presence(&mut self, link: u8, node: NodeId, presence: Presence) {
         let now = self.now.mono;
         let Some(place) = self.peer_place(node) else { return };
+        let said = presence.said_at_the_earliest();
         let Presence { row, gossip, .. } = presence;
         let heard = match row.heard {
             HeardSet::List(list) => Some(list),
@@ -326,7 +327,7 @@ impl Ring {
                 self.slow_at = now;
             }
         }
-        session.clock.took(now, presence.stamp);
+        session.clock.took(now, said, presence.stamp);
         let newest = session.told.as_ref().is_none_or(|t| t.stamp < presence.stamp);
         if newest {
             let known = session.told.take();

@@ -143,7 +143,7 @@ impl Ring {
             if let Ok(body) = session.opener.open(&header, bytes, &self.masters[master])
                 && let Ok(Control::Presence(presence)) = Control::decode(body)
             {
-                self.incumbent_spoke(place, presence.echo, presence.stamp);
+                self.incumbent_spoke(place, &presence);
             }
         } else {
             // A boot that we do not know: greet it soon.

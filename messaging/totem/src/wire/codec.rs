@@ -1,5 +1,6 @@
 //! Bytes to numbers and back, with every length checked. Knows no message.
 
+use crate::config::PersistedRing;
 use crate::id::{Incarnation, NodeId, RingId};
 
 /// Why bytes made no sense.
@@ -84,9 +85,15 @@ impl<'a> Reader<'a> {
         Ok(Some(NodeId(self.u32()?)).filter(|id| id.0 != 0))
     }
 
+    /// A number of a ring, at most [`PersistedRing::MAX_SEQ`].
+    pub fn ring_seq(&mut self) -> Result<u64, Malformed> {
+        let seq = self.u64()?;
+        if seq > PersistedRing::MAX_SEQ { Err(Malformed::Limit) } else { Ok(seq) }
+    }
+
     /// A ring id.
     pub fn ring(&mut self) -> Result<RingId, Malformed> {
-        Ok(RingId { seq: self.u64()?, representative: NodeId(self.u32()?) })
+        Ok(RingId { seq: self.ring_seq()?, representative: NodeId(self.u32()?) })
     }
 
     /// An incarnation.

@@ -162,12 +162,18 @@ impl Presence {
         }
     }
 
+    /// Before this moment of the hearer's clock it was not said: so long ago the sender had heard the hearer's stamp
+    /// `echo`. `None` when it had heard nothing.
+    pub fn said_at_the_earliest(&self) -> Option<u64> {
+        (self.echo > 0).then(|| self.echo.saturating_add(u64::from(self.echo_age)))
+    }
+
     /// Reads the fields.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let (stamp, echo, echo_age, heard_links) =
             (reader.u64()?, reader.u64()?, reader.u32()?, reader.u8()?);
         let flags = reader.u8()?;
-        let (hop, promised) = (reader.u64()?, reader.u64()?);
+        let (hop, promised) = (reader.u64()?, reader.ring_seq()?);
         let key_tags = [reader.u32()?, reader.u32()?];
         let row = Row::decode(reader)?;
         let count = reader.count(MAX_MEMBERS)?;

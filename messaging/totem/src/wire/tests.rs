@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::config::PersistedRing;
 use crate::id::{Incarnation, NodeId, RingId};
 use crate::quorum::{Ballot, Change};
 use crate::wire::codec::Malformed;
@@ -151,6 +152,10 @@ fn counts_above_their_limits_are_refused() {
     bytes[at..].copy_from_slice(&385_u16.to_le_bytes());
     assert_eq!(Control::decode(&bytes), Err(Malformed::Limit));
     assert_eq!(Part::decode(&[3, 0, 0, 0, 0, 1, 0, 1, 0]), Err(Malformed::Limit));
+    let far = RingId { seq: PersistedRing::MAX_SEQ + 1, ..RING };
+    let mut bytes = Vec::new();
+    Control::Propose { ring: far, seats: Vec::new() }.encode(&mut bytes);
+    assert_eq!(Control::decode(&bytes), Err(Malformed::Limit));
     let token = Token { seq: u64::MAX, ..Token::default() };
     let mut bytes = Vec::new();
     token.encode(&mut bytes);

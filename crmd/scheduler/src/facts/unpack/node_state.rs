@@ -67,7 +67,7 @@ impl Unpack<'_> {
 
     /// First look at a node state: attributes and, for cluster nodes, whether they are online.
     fn node_state(&mut self, position: usize, state: &NodeState) {
-        if state.id.is_empty() {
+        if state.without_id {
             return;
         }
         let Some(node) = self.find_node_any(&state.id, &state.name) else { return };
@@ -196,7 +196,7 @@ impl Unpack<'_> {
         let mut progress = false;
         let states = &self.facts.cib.status.nodes;
         for (position, state) in states.iter().enumerate() {
-            if state.id.is_empty() || state.name.is_empty() {
+            if state.without_id || state.without_name {
                 continue;
             }
             let Some(node) = self.find_node_any(&state.id, &state.name) else { continue };
