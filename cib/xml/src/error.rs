@@ -36,7 +36,9 @@ pub enum ParseErrorKind {
     Empty,
     #[error("the text is not valid UTF-8")]
     NotUtf8,
-    #[error("encoding {0:?} is not supported, expected UTF-8")]
+    #[error(
+        "encoding {0:?} is not supported, expected UTF-8; convert the text, as with iconv -t UTF-8, and leave the encoding out"
+    )]
     Encoding(String),
     #[error("DOCTYPE is not allowed")]
     Doctype,

@@ -65,7 +65,7 @@ fn refuses_with_place_and_text() {
     check_refused("<", "line 1, column 1: end of text, expected an element name, at \"<\"");
     check_refused(
         "<?xml version='1.0' encoding='latin1'?><a/>",
-        "line 1, column 1: encoding \"latin1\" is not supported, expected UTF-8, at \"<?xml version='1.0' encoding='latin1'?><\"",
+        "line 1, column 1: encoding \"latin1\" is not supported, expected UTF-8; convert the text, as with iconv -t UTF-8, and leave the encoding out, at \"<?xml version='1.0' encoding='latin1'?><\"",
     );
 }
 
