@@ -308,11 +308,7 @@ impl<'f> Plan<'f> {
 
     /// The outermost resource, bundles included.
     pub(crate) fn top_with_bundle(&self, rsc: RscIx) -> RscIx {
-        let mut at = rsc;
-        while let Some(parent) = self.rsc(at).parent {
-            at = parent;
-        }
-        at
+        self.sums.outermost(rsc)
     }
 
     /// Whether `outer` surrounds `inner`.

@@ -55,6 +55,11 @@ impl Sums {
         }
     }
 
+    /// The outermost resource around this one, bundles included.
+    pub(crate) fn outermost(&self, rsc: RscIx) -> RscIx {
+        self.outermost[rsc]
+    }
+
     fn version(&self, rsc: RscIx) -> u64 {
         self.versions[self.outermost[rsc]]
     }
