@@ -7,6 +7,20 @@ use super::resources::{description, management, show_resource};
 use super::{Show, primitive};
 use crate::list::{Item, List};
 
+/// The parts of a replica that are shown, in the order of the listings; `None` when it runs on none of the nodes asked for.
+pub fn shown_parts(
+    facts: &Facts<'_>,
+    replica: &Replica,
+    everything: bool,
+    show: &Show,
+) -> Option<Vec<RscIx>> {
+    if filtered_by_node(facts, replica.container, show) {
+        return None;
+    }
+    let parts = [replica.ip, replica.child, Some(replica.container), replica.remote].into_iter().flatten();
+    Some(parts.filter(|&part| everything || !is_filtered(facts, part, &show.resources, false)).collect())
+}
+
 /// The bundle, unless it is left out.
 pub fn show(facts: &Facts<'_>, rsc: RscIx, data: &BundleData, show: &Show) -> Option<List> {
     if is_filtered(facts, rsc, &show.resources, true) {
@@ -25,14 +39,7 @@ pub fn show(facts: &Facts<'_>, rsc: RscIx, data: &BundleData, show: &Show) -> Op
     ));
     let mut any = false;
     for replica in &data.replicas {
-        if filtered_by_node(facts, replica.container, show) {
-            continue;
-        }
-        let parts: Vec<RscIx> = [replica.ip, replica.child, Some(replica.container), replica.remote]
-            .into_iter()
-            .flatten()
-            .filter(|&part| everything || !is_filtered(facts, part, &show.resources, false))
-            .collect();
+        let Some(parts) = shown_parts(facts, replica, everything, show) else { continue };
         if show.implicit || (!everything && !parts.is_empty()) {
             any = true;
             show_parts(facts, data, replica, &parts, show, &mut list);

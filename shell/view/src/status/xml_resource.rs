@@ -4,6 +4,7 @@ use holdfast_scheduler::facts::{BundleData, CloneData, Facts, Flags, RscIx, RscK
 use holdfast_xml::NodeIx as ElementIx;
 
 use super::activity::{filtered_by_node, is_active, is_disabled, is_filtered, is_named, printable_id};
+use super::bundle::shown_parts;
 use super::clone::configured_role_text;
 use super::primitive::{displayed_role, pending_state, pending_task};
 use super::xml::{Builder, yes_no};
@@ -143,14 +144,7 @@ fn add_bundle(
     let everything = show.resources.has(&it.id);
     let mut element = None;
     for replica in &data.replicas {
-        if filtered_by_node(facts, replica.container, show) {
-            continue;
-        }
-        let parts: Vec<RscIx> = [replica.ip, replica.child, Some(replica.container), replica.remote]
-            .into_iter()
-            .flatten()
-            .filter(|&part| everything || !is_filtered(facts, part, &show.resources, false))
-            .collect();
+        let Some(parts) = shown_parts(facts, replica, everything, show) else { continue };
         if parts.is_empty() {
             continue;
         }
