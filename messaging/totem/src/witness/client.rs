@@ -452,7 +452,8 @@ impl Client {
             Verdict::Held(grant) => {
                 let lease = self.terms.lease();
                 let lease = if planted::is(Bug::Endless) { lease.times(1_000) } else { lease };
-                let until = sent + lease;
+                let since = if planted::is(Bug::FromAnswer) { now } else { sent };
+                let until = since + lease;
                 if until > now {
                     let until = match self.lease {
                         Some((held, before)) if held == grant => until.max(before),

@@ -137,7 +137,7 @@ impl Claim {
         }
         let later = report.ring.seq > self.ring.seq;
         let told = self.holders.get(&node).is_none_or(|number| report.seen >= *number);
-        if !told && !later {
+        if !told && !later && !planted::is(Bug::Hasty) {
             return;
         }
         if self.holders.contains_key(&node) && told && report.ring == self.ring {
@@ -152,7 +152,7 @@ impl Claim {
             // Nobody who holds it has let go: it may still arrive here, unless this node is in a later ring.
             None => !later && !self.holders.contains_key(&node),
         };
-        if behind {
+        if behind && !planted::is(Bug::Hasty) {
             return;
         }
         self.confirmed.insert(node);

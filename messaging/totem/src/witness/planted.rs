@@ -16,6 +16,10 @@ pub enum Bug {
     BeforeDisk,
     /// A node goes on when its lease is over.
     Endless,
+    /// A lease is counted from its answer instead of from the question.
+    FromAnswer,
+    /// Who has not heard of a grant yet counts as one who does not count it.
+    Hasty,
     /// A ring that acts by a grant and is broken, or whose process slept, gives it up as late as any other.
     Stubborn,
     /// A grant goes on with every ring that one of its holders is in.

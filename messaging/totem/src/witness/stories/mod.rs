@@ -59,6 +59,8 @@ struct World {
     loss: u64,
     /// Datagrams from and to the witness take up to so many microseconds more.
     lag: u64,
+    /// Answers of the witness to these hosts take so many microseconds more.
+    detours: BTreeMap<u32, u64>,
     checks: Checks,
     chance: u64,
     /// Views that came, with their time: host, members.
@@ -133,6 +135,7 @@ impl World {
             cuts: BTreeSet::new(),
             loss: 0,
             lag: 0,
+            detours: BTreeMap::new(),
             checks,
             chance: seed.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1,
             views: Vec::new(),
@@ -210,7 +213,8 @@ impl World {
         self.sent += 1;
         let lag =
             if self.lag > 0 && matches!(parcel, Parcel::Witness(_)) { self.random(self.lag) } else { 0 };
-        let at = self.now + 100 + self.random(400) + lag;
+        let detour = self.detours.get(&to).filter(|_| from == W).copied().unwrap_or(0);
+        let at = self.now + 100 + self.random(400) + lag + detour;
         self.parcels.insert(self.sent, parcel);
         self.mail.push(Reverse((at, self.sent, from, to)));
     }

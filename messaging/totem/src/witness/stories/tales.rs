@@ -178,6 +178,60 @@ pub(super) fn nobody_acts_before_the_grant_is_on_disk() {
     world.until("it acts once it is", Span::secs(1), |w| w.quorate(&[1]));
 }
 
+/// From now on the answers of the witness to these hosts take so many seconds, without ever leaving out so many that
+/// the contact would be lost.
+fn answers_take(world: &mut World, seconds: u64, hosts: &[u32]) {
+    for step in 1..=2 * seconds {
+        world.detours = hosts.iter().map(|host| (*host, step * 500_000)).collect();
+        world.run(Span::secs(1));
+    }
+    world.run(Span::secs(seconds));
+}
+
+#[test]
+fn a_lease_runs_from_the_question_on() {
+    no_answer_lengthens_a_lease_by_its_way();
+}
+
+pub(super) fn no_answer_lengthens_a_lease_by_its_way() {
+    let mut world = World::new(2, Algorithm::HalfSplit, 13);
+    world.settle();
+    world.crash(1);
+    world.until("node 2 acts", Span::secs(3), |w| w.quorate(&[2]));
+    answers_take(&mut world, 5, &[2]);
+    assert!(world.quorate(&[2]), "{}", world.tell());
+    // Node 1 boots alone; node 2 goes on unheard, and hears most answers that are still under way.
+    world.cut(&[2], &[1]);
+    world.cuts.insert((2, W));
+    world.restart(1, true);
+    world.run(Span::millis(4_500));
+    world.cuts.insert((W, 2));
+    // The check in every step finds two that act.
+    world.until("node 1 acts after the lease", Span::secs(15), |w| w.quorate(&[1]));
+    world.run(Span::secs(10));
+}
+
+#[test]
+fn silence_about_a_grant_gives_nothing_up() {
+    who_has_not_heard_of_a_grant_may_still_count_it();
+}
+
+pub(super) fn who_has_not_heard_of_a_grant_may_still_count_it() {
+    let mut world = World::new(4, Algorithm::HalfSplit, 14);
+    world.settle();
+    answers_take(&mut world, 2, &[1, 2]);
+    world.cut(&[1, 2], &[3, 4]);
+    let empty = encode_records(&[]);
+    world.until("a grant is on disk", Span::secs(6), |w| w.disk.as_ref().is_some_and(|disk| *disk != empty));
+    // Nodes 1 and 2 say something once more before they hear of it, and are not heard then.
+    world.run(Span::millis(300));
+    world.cuts.extend([(1, W), (2, W)]);
+    world.until("nodes 1 and 2 act", Span::secs(5), |w| w.quorate(&[1, 2]));
+    // The check in every step finds two parts that act.
+    world.until("the others act after the lease", Span::secs(20), |w| w.quorate(&[3, 4]));
+    world.run(Span::secs(10));
+}
+
 #[test]
 fn a_paused_holder_does_not_act_on_when_it_wakes() {
     let mut world = World::new(2, Algorithm::HalfSplit, 11);
