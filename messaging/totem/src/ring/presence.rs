@@ -331,11 +331,15 @@ impl Ring {
         let newest = session.told.as_ref().is_none_or(|t| t.stamp < presence.stamp);
         if newest {
             let known = session.told.take();
-            changed |= known.as_ref().is_none_or(|t| t.version < row.version || t.ring != row.ring);
             let first = known.is_none();
-            let heard = heard.or_else(|| known.map(|k| k.heard)).unwrap_or_default();
+            let known_ring = known.as_ref().map(|k| k.ring);
+            let (known_version, known_heard) = known.map(|k| (k.version, k.heard)).unwrap_or_default();
+            // Whom it hears is not known of this version when it is told as "all of a ring" that we are not in: the
+            // same version will say it again in full, and is news then.
+            let (version, heard) = heard.map_or((known_version, known_heard), |heard| (row.version, heard));
+            changed |= known_version < version || known_ring != Some(row.ring);
             session.told = Some(Told {
-                version: row.version,
+                version,
                 stamp: presence.stamp,
                 votes: row.votes,
                 ring: row.ring,
