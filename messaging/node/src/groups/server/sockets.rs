@@ -1,4 +1,5 @@
-//! The sockets of programs: who may come in, what is read and written, who is cut off. Knows no group.
+//! The sockets of programs: who may come in, what is read and written, who is cut off. Of groups it
+//! knows only that whoever goes leaves them.
 
 use super::{Client, LISTENER, Server};
 use crate::groups::counters::{Buffer, Program};
