@@ -414,7 +414,8 @@ impl Plan<'_> {
                 act.set_meta("on_node_uuid", target.id.as_str());
                 act.set_meta("stonith_action", action);
                 if facts.options.unfencing {
-                    let digests = self.unfencing_digests(node);
+                    let digests = self.unfencing_digests(node, action);
+                    self.notices.extend(digests.notices);
                     optional &= !digests.changed;
                     let act = self.act_mut(fencing);
                     act.set_meta("digests-all", digests.all);

@@ -6,18 +6,10 @@ use super::kinds::{Key, Task, flag};
 use super::plan::Plan;
 use crate::facts::digests::{DigestChange, DigestContext};
 use crate::facts::failcount::Count;
-use crate::facts::{Digests, Flags, NodeIx, OpRef, RscIx};
+use crate::facts::{Digests, Flags, NodeIx, OpRef, RscIx, UnfencingDigests};
 use crate::order::{End, relation as ar};
 use holdfast_model::status::{OperationRecord, ResourceHistory};
 use std::collections::BTreeMap;
-
-/// Digests of the devices that unfence nodes.
-pub(crate) struct UnfencingDigests {
-    /// Some device changed since the node was unfenced.
-    pub changed: bool,
-    pub all: String,
-    pub secure: String,
-}
 
 /// A definition that can be compared only after placement.
 #[derive(Debug, Clone, Copy)]
@@ -262,66 +254,12 @@ impl<'f> Plan<'f> {
         result
     }
 
-    /// Digests of all devices that unfence, and whether one changed since the node was unfenced.
-    pub(crate) fn unfencing_digests(&mut self, node: NodeIx) -> UnfencingDigests {
+    /// Digests of the devices that a node's fencing names.
+    pub(crate) fn unfencing_digests(&mut self, node: NodeIx, action: &str) -> UnfencingDigests {
         let facts = self.facts;
-        let mut devices = Vec::new();
-        for top in &self.top.clone() {
-            self.unfencing_devices(*top, &mut devices);
-        }
-        let mut result = UnfencingDigests { changed: false, all: String::new(), secure: String::new() };
-        let attribute = |name: &str| facts.nodes[node].attributes.get(name);
-        for device in devices.into_iter().rev() {
-            let context = DigestContext { host_address: None, secure: true };
-            let digests = facts.digests(device, node, "stonith-on", 0, None, context);
-            let data = self.rsc(device);
-            let agent = data.agent.as_ref().map_or("", |agent| agent.agent_type.as_str());
-            let hides_secrets = facts.options.sanitized && digests.secure.is_some();
-            let secure = digests.secure.unwrap_or_default();
-            let all_summary = format!("{}:{agent}:{}", data.id, digests.all);
-            let secure_summary = format!("{}:{agent}:{secure}", data.id);
-            if let Some(known) = attribute("#digests-all") {
-                let same = known.contains(&all_summary);
-                let same_but_secret =
-                    attribute("#digests-secure").is_some_and(|known| known.contains(&secure_summary));
-                if !same && same_but_secret {
-                    self.notices.push(format!(
-                        "Only 'private' parameters to {} for unfencing {} changed",
-                        data.id, facts.nodes[node].name
-                    ));
-                } else if !same {
-                    result.changed = true;
-                    if hides_secrets {
-                        self.notices.push(format!(
-                            "Parameters to {} for unfencing {} changed, try '{secure_summary}'",
-                            data.id, facts.nodes[node].name
-                        ));
-                    }
-                    self.notices.push(format!(
-                        "notice: Unfencing node {} because the definition of {} changed",
-                        facts.nodes[node].name, data.id
-                    ));
-                }
-            }
-            result.all.push_str(&all_summary);
-            result.all.push(',');
-            result.secure.push_str(&secure_summary);
-            result.secure.push(',');
-        }
-        result
-    }
-
-    fn unfencing_devices(&self, rsc: RscIx, devices: &mut Vec<RscIx>) {
-        let data = self.rsc(rsc);
-        if !data.children.is_empty() {
-            for child in &data.children {
-                self.unfencing_devices(*child, devices);
-            }
-        } else if data.is(Flags::FENCE_DEVICE)
-            && (data.is(Flags::NEEDS_UNFENCING)
-                || data.meta("provides").is_some_and(|provides| provides.eq_ignore_ascii_case("unfencing")))
-        {
-            devices.push(rsc);
+        match facts.fenced_early.get(&node) {
+            Some(digests) if action == facts.options.fence_action => digests.clone(),
+            Some(_) | None => facts.unfencing_digests(&mut self.digest_cache, node),
         }
     }
 

@@ -11,6 +11,7 @@ pub mod operations;
 mod options;
 mod query;
 mod types;
+mod unfencing;
 mod unpack;
 
 pub use lookup::compare_names;

@@ -71,6 +71,8 @@ pub struct Facts<'c> {
     pub cleared: BTreeSet<(RscIx, NodeIx)>,
     /// Digests computed so far; a later pass goes on with a copy.
     pub digests: DigestCache,
+    /// For each node whose fencing came up while unpacking, the devices that were known at that moment.
+    pub fenced_early: BTreeMap<NodeIx, UnfencingDigests>,
     /// Numbers for the first summary line.
     pub counts: Counts,
     /// What was wrong with the input.

@@ -110,6 +110,19 @@ pub enum EarlyAction {
 /// Digests of one operation on one node, kept by node, resource, task and interval.
 pub type DigestCache = BTreeMap<(NodeIx, RscIx, String, u32), Digests>;
 
+/// Digests of the devices that unfence nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnfencingDigests {
+    /// Some device changed since the node was unfenced.
+    pub changed: bool,
+    /// `DEVICE:TYPE:DIGEST,` of each device, of all its parameters.
+    pub all: String,
+    /// The same without secret parameters.
+    pub secure: String,
+    /// What a person should be told of the changes.
+    pub notices: Vec<String>,
+}
+
 /// Digests of the parameters an operation would have now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Digests {

@@ -55,7 +55,15 @@ impl Unpack<'_> {
         self.early_fence(node, Some(reason), false);
     }
 
+    /// Fencing comes to life. Which devices it names is settled the first time: instances that a later history adds to
+    /// a clone are not among them.
     pub(super) fn early_fence(&mut self, node: NodeIx, reason: Option<&str>, priority_delay: bool) {
+        if self.facts.options.unfencing && !self.facts.fenced_early.contains_key(&node) {
+            let mut cache = std::mem::take(&mut self.facts.digests);
+            let digests = self.facts.unfencing_digests(&mut cache, node);
+            self.facts.digests = cache;
+            self.facts.fenced_early.insert(node, digests);
+        }
         self.facts.early.push(EarlyAction::Fence {
             node,
             reason: reason.map(str::to_owned),

@@ -51,6 +51,7 @@ pub fn unpack(cib: &Cib, now: i64) -> Facts<'_> {
         poisoned: BTreeSet::new(),
         cleared: BTreeSet::new(),
         digests: BTreeMap::new(),
+        fenced_early: BTreeMap::new(),
         counts: Counts::default(),
         problems,
         rsc_by_id: BTreeMap::new(),

@@ -59,6 +59,10 @@ impl<'c> Unpack<'c> {
         facts.cleared = facts.cleared.iter().map(|&(rsc, node)| (rsc, map(node))).collect();
         facts.options.dc = facts.options.dc.map(map);
         facts.node_by_name.values_mut().for_each(|node| *node = map(*node));
+        facts.fenced_early = std::mem::take(&mut facts.fenced_early)
+            .into_iter()
+            .map(|(node, digests)| (map(node), digests))
+            .collect();
         facts.digests = std::mem::take(&mut facts.digests)
             .into_iter()
             .map(|((node, rsc, task, interval), digests)| ((map(node), rsc, task, interval), digests))
