@@ -382,11 +382,18 @@ impl Plan<'_> {
             if connection.is_none_or(|connection| self.is(connection, Flags::MANAGED)) {
                 self.nodes[node].remote_reset = true;
             }
-            self.nodes[node].unclean = true;
+            self.mark_unclean(node);
             self.fence_action(node, None, true, Some(reason), false);
         } else if !self.nodes[node].unclean {
-            self.nodes[node].unclean = true;
+            self.mark_unclean(node);
             self.fence_action(node, None, true, Some(reason), priority_delay);
+        }
+    }
+
+    fn mark_unclean(&mut self, node: NodeIx) {
+        self.nodes[node].unclean = true;
+        if let Some(preference) = &mut self.preference {
+            preference.lost(node);
         }
     }
 

@@ -6,6 +6,7 @@
 use super::kinds::{Act, ActIx, Input, Key, NameIx, Task};
 use super::notify::NotifyData;
 use super::sums::Sums;
+use crate::assign::Preference;
 use crate::facts::{AllowedNodes, DigestCache, Facts, Flags, NodeIx, Rsc, RscIx, RscKind};
 use crate::index::IndexVec;
 use holdfast_model::{AttributeSet, Problem, Role, Text};
@@ -77,9 +78,6 @@ pub(crate) struct Ordering {
     pub flags: u32,
 }
 
-/// Nodes of a resource's table, the best first.
-pub(crate) type Preference<'f> = Box<dyn Fn(RscIx) -> Vec<NodeIx> + 'f>;
-
 /// Everything while the plan is made.
 pub(crate) struct Plan<'f> {
     pub facts: &'f Facts<'f>,
@@ -98,8 +96,8 @@ pub(crate) struct Plan<'f> {
     pub orderings: Vec<Ordering>,
     /// Mandatory colocations by primary: what an unrunnable start or promotion blocks.
     pub blockers: Vec<Vec<Blocker>>,
-    /// Nodes in order of preference, for resources that have no place (filled by the caller).
-    pub preference: Preference<'f>,
+    /// Where resources that have no place would go; there once everything was placed.
+    pub preference: Option<Preference<'f>>,
     /// Resources by the names that constraints may use.
     pub by_name: BTreeMap<&'f str, RscIx>,
     /// Rules decide about settings of operations.
@@ -177,7 +175,7 @@ impl<'f> Plan<'f> {
             numbers: Vec::new(),
             orderings: Vec::new(),
             blockers: vec![Vec::new(); facts.rscs.len()],
-            preference: Box::new(|_| Vec::new()),
+            preference: None,
             by_name: crate::order::index_names(facts),
             dated_operations: dated_operations(facts),
             notices: Vec::new(),

@@ -4,7 +4,7 @@
 
 use super::kinds::{Key, Task};
 use super::plan::{Blocker, Plan};
-use crate::assign::{Assignment, Tables};
+use crate::assign::{Assignment, Preference, Tables};
 use crate::constraints::Origin;
 use crate::facts::{Allowed, AllowedNodes, EarlyAction, Facts, Flags, RscIx};
 use crate::order::relation as ar;
@@ -171,6 +171,7 @@ impl<'f> Plan<'f> {
                 self.stop_for_lack_of_place(rsc);
             }
         }
+        let mut preference = Preference::new(self.facts, assignment);
         for node in self.facts.nodes.indices() {
             let outlook = &assignment.nodes[node];
             let changed = &mut self.nodes[node];
@@ -178,15 +179,17 @@ impl<'f> Plan<'f> {
             // Fencing that came up meanwhile stays.
             changed.unclean = outlook.unclean || (changed.unclean && !self.facts.nodes[node].unclean);
             changed.shutdown = outlook.shutdown;
+            if changed.unclean {
+                preference.lost(node);
+            }
         }
+        self.preference = Some(preference);
         for rsc in self.facts.rscs.indices() {
             self.blockers[rsc.0 as usize] = self.blocked_by(rsc, assignment);
         }
         if let Some(recheck) = assignment.recheck_by {
             self.facts.note_recheck(recheck);
         }
-        let facts = self.facts;
-        self.preference = Box::new(move |rsc| assignment.sorted_nodes(facts, rsc));
     }
 
     /// Mandatory colocations with a resource; for a group also those configured for its members.

@@ -65,16 +65,47 @@ pub(super) fn nodes_to_sort(facts: &Facts<'_>, tables: &Tables, rsc: RscIx) -> V
     nodes
 }
 
-impl Assignment {
-    /// Nodes in the table of `rsc`, the best first, as things stand after everything was placed.
-    pub fn sorted_nodes(&self, facts: &Facts<'_>, rsc: RscIx) -> Vec<NodeIx> {
-        let judge = Judge { facts, nodes: &self.nodes, capacity: &self.capacity };
-        let nodes = nodes_to_sort(facts, &self.tables, rsc);
+/// Which nodes a resource without a place would take, as things stand after everything was placed and some places
+/// were taken away again.
+pub struct Preference<'f> {
+    facts: &'f Facts<'f>,
+    tables: &'f Tables,
+    nodes: IndexVec<NodeIx, Outlook>,
+    capacity: Capacity,
+}
+
+impl<'f> Preference<'f> {
+    pub fn new(facts: &'f Facts<'f>, assignment: &'f Assignment) -> Preference<'f> {
+        Preference {
+            facts,
+            tables: &assignment.tables,
+            nodes: assignment.nodes.clone(),
+            capacity: assignment.capacity.clone(),
+        }
+    }
+
+    /// The resource loses its place on the node.
+    pub fn release(&mut self, rsc: RscIx, node: NodeIx) {
+        self.nodes[node].resources -= 1;
+        self.capacity.release(self.facts, node, rsc);
+    }
+
+    /// The node is going to be fenced.
+    pub fn lost(&mut self, node: NodeIx) {
+        self.nodes[node].unclean = true;
+    }
+
+    /// Nodes in the table of `rsc`, the best first.
+    pub fn sorted_nodes(&self, rsc: RscIx) -> Vec<NodeIx> {
+        let judge = Judge { facts: self.facts, nodes: &self.nodes, capacity: &self.capacity };
+        let nodes = nodes_to_sort(self.facts, self.tables, rsc);
         let score =
             |node: NodeIx| self.tables.get(rsc, node).map_or(Score::MINUS_INFINITY, |slot| slot.score);
         merge_sort(&nodes, &mut |a, b| judge.compare(a, b, &score, None))
     }
+}
 
+impl Assignment {
     /// Whether the node will be able to run resources.
     pub fn node_available(&self, facts: &Facts<'_>, node: NodeIx) -> bool {
         Judge { facts, nodes: &self.nodes, capacity: &self.capacity }.available(node)

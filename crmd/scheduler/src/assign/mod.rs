@@ -34,6 +34,7 @@ use std::collections::BTreeSet;
 use holdfast_model::{Role, Score};
 
 pub use contribution::{Contribution, Contributions, Why};
+pub use judge::Preference;
 pub use merge_sort::merge_sort;
 pub use score_line::ScoreLine;
 pub use table::{Row, Slot, Tables};

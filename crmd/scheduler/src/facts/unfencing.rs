@@ -27,8 +27,10 @@ impl Facts<'_> {
             let secure_summary = format!("{}:{agent}:{}", data.id, secure.unwrap_or_default());
             if let Some(known) = this.attributes.get("#digests-all") {
                 let same = known.contains(&all_summary);
-                let same_but_secret =
-                    this.attributes.get("#digests-secure").is_some_and(|known| known.contains(&secure_summary));
+                let same_but_secret = this
+                    .attributes
+                    .get("#digests-secure")
+                    .is_some_and(|known| known.contains(&secure_summary));
                 if !same && same_but_secret {
                     result.notices.push(format!(
                         "Only 'private' parameters to {} for unfencing {} changed",

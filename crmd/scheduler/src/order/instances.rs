@@ -142,7 +142,7 @@ impl Plan<'_> {
         };
         match self.location(other, current) {
             Some(node) => on(node),
-            None => (self.preference)(other).into_iter().find_map(on),
+            None => self.preference.as_ref()?.sorted_nodes(other).into_iter().find_map(on),
         }
     }
 
@@ -160,10 +160,13 @@ impl Plan<'_> {
             }
             return changed;
         }
-        let had_place = self.rscs[rsc].assigned.take().is_some();
+        let place = self.rscs[rsc].assigned.take();
+        if let (Some(node), Some(preference)) = (place, &mut self.preference) {
+            preference.release(rsc, node);
+        }
         self.rscs[rsc].next_role = Role::Stopped;
         self.stop_for_lack_of_place(rsc);
-        had_place
+        place.is_some()
     }
 
     /// What it means for existing actions that the resource has no place: stops must happen, nothing else can.
