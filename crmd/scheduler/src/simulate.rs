@@ -3,6 +3,7 @@
 //! Knows what a result leaves in the status section. Does not know agents, clocks or files.
 
 mod places;
+mod update;
 
 use crate::facts::{Facts, RscIx};
 use crate::graph::run::{End, Outcome, run_to_end};
@@ -317,6 +318,9 @@ impl Simulation<'_> {
                 }
             }
         }
+        if self.places.has_repeats(at) {
+            update::settle(state);
+        }
         outcome
     }
 
@@ -383,6 +387,13 @@ pub fn clear_node(state: &mut NodeState) {
     state.transient = Default::default();
 }
 
+/// Changes the first entries by later ones of the same id, as every update of the state does.
+pub fn settle(state: &mut NodeState) {
+    if update::has_repeats(state) {
+        update::settle(state);
+    }
+}
+
 /// Changes the history of a resource, looked for under two names and made if it is missing.
 ///
 /// A history that is there more than once is not trusted: the change starts from an empty one, and then all of them
@@ -400,24 +411,18 @@ pub fn with_history(
     let found = names.map(places);
     if let Some([only]) = found.iter().map(Vec::as_slice).find(|places| places.len() == 1) {
         change(&mut state.resources[*only]);
-        return;
+        return settle(state);
     }
     state.has_history = true;
     let mut fresh = new;
     change(&mut fresh);
-    let [first, others @ ..] = found[1].as_slice() else {
+    settle(state);
+    let Some(first) = found[1].first() else {
         state.resources.push(fresh);
         return;
     };
-    let mut merged = std::mem::take(&mut state.resources[*first].operations);
-    let others = others.iter().flat_map(|at| &state.resources[*at].operations).cloned();
-    for op in others.chain(fresh.operations).collect::<Vec<OperationRecord>>() {
-        match merged.iter_mut().find(|known| known.id == op.id) {
-            Some(known) => *known = op,
-            None => merged.push(op),
-        }
-    }
-    state.resources[*first].operations = merged;
+    let known = &mut state.resources[*first].operations;
+    update::merge(known, &fresh.operations, |op| &op.id, update::change_operation);
 }
 
 /// What failed.

@@ -25,6 +25,8 @@ pub(super) struct Places {
     last: Option<(Text, usize)>,
     /// By position of the node state: places of the histories by the number of the name; what is beyond is nowhere.
     nodes: Vec<Option<Vec<Place>>>,
+    /// By position of the node state: something in it is there more than once.
+    repeats: Vec<bool>,
     /// Positions of node states by name.
     states: BTreeMap<Text, usize>,
 }
@@ -33,6 +35,7 @@ impl Places {
     /// Histories were taken away.
     pub(super) fn forget(&mut self) {
         self.nodes.clear();
+        self.repeats.clear();
         self.states.clear();
     }
 
@@ -55,6 +58,7 @@ impl Places {
     pub(super) fn find(&mut self, node: usize, state: &NodeState, names: [&Text; 2]) -> Place {
         if node >= self.nodes.len() {
             self.nodes.resize(node + 1, None);
+            self.repeats.resize(node + 1, false);
         }
         if self.nodes[node].is_none() {
             let mut places = Vec::new();
@@ -63,6 +67,7 @@ impl Places {
                 *place = if *place == Place::Nowhere { Place::One(at) } else { Place::Several };
             }
             self.nodes[node] = Some(places);
+            self.repeats[node] = super::update::has_repeats(state);
         }
         let first = self.place(node, names[0]);
         let second = if names[0] == names[1] { first } else { self.place(node, names[1]) };
@@ -72,6 +77,11 @@ impl Places {
             (Place::Nowhere, Place::Nowhere) => Place::Nowhere,
             _ => Place::Several,
         }
+    }
+
+    /// Whether something in a state whose histories were looked for is there more than once.
+    pub(super) fn has_repeats(&self, node: usize) -> bool {
+        self.repeats.get(node).is_some_and(|repeats| *repeats)
     }
 
     /// The first history of a resource was added at the end of a node's.

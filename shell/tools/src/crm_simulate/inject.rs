@@ -83,7 +83,9 @@ pub(crate) fn apply(
         Nodes { ids: &known.nodes, document: Some(document).filter(|_| !args.node_up.is_empty()) };
     for node in &args.node_up {
         changes.push(Change::Node { action: "Online", node: node.clone() });
-        simulate::set_node_state(nodes.state(cib, node)?, true);
+        let state = nodes.state(cib, node)?;
+        simulate::set_node_state(state, true);
+        simulate::settle(state);
     }
     for node in &args.node_down {
         changes.push(Change::Node { action: "Offline", node: node.clone() });
@@ -96,6 +98,7 @@ pub(crate) fn apply(
         let state = nodes.state(cib, node)?;
         simulate::set_node_state(state, true);
         state.in_ccm = Some("false".to_owned());
+        simulate::settle(state);
     }
     let tickets = [
         ("Granting", &args.ticket_grant),
