@@ -5,7 +5,7 @@
 
 use super::kinds::{Act, ActIx, Key, Needs, Task, flag};
 use super::plan::Plan;
-use crate::facts::{Flags, NoQuorumPolicy, NodeIx, RscIx};
+use crate::facts::{Asked, Flags, NoQuorumPolicy, NodeIx, RscIx};
 use holdfast_model::{Role, boolean, duration};
 
 /// Exit code of a monitor that found the resource stopped.
@@ -51,6 +51,34 @@ impl Plan<'_> {
         };
         self.update_optional(action, optional);
         self.update_runnable(action);
+        action
+    }
+
+    /// [`Self::action`] as it was asked for while unpacking.
+    pub(crate) fn early_action(
+        &mut self,
+        rsc: RscIx,
+        key: Key,
+        task: Task,
+        node: NodeIx,
+        asked: Asked,
+    ) -> ActIx {
+        let action = match self.existing(rsc, key, Some(node)) {
+            Some(action) => action,
+            None => self.create(Some(rsc), key, task, Some(node), asked.optional),
+        };
+        self.require_if_managed(action, asked.unmanaged, asked.optional);
+        if self.act(action).needs == Needs::Nothing {
+            let act = self.act_mut(action);
+            act.reason = None;
+            if asked.runnable {
+                act.set(flag::RUNNABLE);
+            } else {
+                act.clear(flag::RUNNABLE);
+            }
+        } else {
+            self.update_runnable(action);
+        }
         action
     }
 
@@ -204,8 +232,13 @@ impl Plan<'_> {
     }
 
     fn update_optional(&mut self, action: ActIx, optional: bool) {
+        let unmanaged = self.act(action).rsc.is_some_and(|rsc| !self.is(rsc, Flags::MANAGED));
+        self.require_if_managed(action, unmanaged, optional);
+    }
+
+    fn require_if_managed(&mut self, action: ActIx, unmanaged: bool, optional: bool) {
         let act = self.act(action);
-        let leave_alone = act.rsc.is_some_and(|rsc| !self.is(rsc, Flags::MANAGED))
+        let leave_alone = unmanaged
             && act.node.is_some()
             && !act.is(flag::PSEUDO)
             && act.interval_ms() == 0

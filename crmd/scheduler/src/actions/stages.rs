@@ -66,10 +66,10 @@ impl<'f> Plan<'f> {
         let facts = self.facts;
         for early in &facts.early {
             match early {
-                EarlyAction::Resource { rsc, task, interval_ms, node, optional, .. } => {
+                EarlyAction::Resource { rsc, task, interval_ms, node, asked } => {
                     let task = self.task(task);
                     let key = Key::Op(task, u64::from(*interval_ms));
-                    let action = self.action(*rsc, key, task, Some(*node), *optional);
+                    let action = self.early_action(*rsc, key, task, *node, *asked);
                     if task == Task::ClearFailcount {
                         self.act_mut(action).set_meta("op_no_wait", "true");
                     }

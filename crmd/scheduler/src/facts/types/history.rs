@@ -52,6 +52,18 @@ pub struct ParamCheck {
     pub last_failure: bool,
 }
 
+/// How an operation is asked for while unpacking. What was true of resource and node at that moment counts, not what
+/// a later history makes of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Asked for as optional; a required request makes an existing optional action required.
+    pub optional: bool,
+    /// The resource was unmanaged: an operation without interval becomes optional.
+    pub unmanaged: bool,
+    /// It could be executed there.
+    pub runnable: bool,
+}
+
 /// One step of the log of actions that come to life while unpacking. Replaying the log in order gives the first action
 /// numbers; asking for an action that exists already (same key, same node) gives the existing one and no number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,22 +73,14 @@ pub enum EarlyAction {
     Resource {
         /// The resource.
         rsc: RscIx,
-        /// Key, such as `db_monitor_10000`.
-        key: String,
         /// Task as in the history (`monitor`, `stop`, `demote`, `clear_failcount`, `lrm_delete`, ...).
         task: String,
         /// Interval.
         interval_ms: u32,
         /// Where.
         node: NodeIx,
-        /// Asked for as optional; a required request makes an existing optional action required.
-        optional: bool,
-        /// The resource was unmanaged at that moment: an operation without interval becomes optional.
-        unmanaged: bool,
-        /// Whether it can be executed, as seen at that moment.
-        runnable: bool,
-        /// Why, if a reason is set (`clear_failcount`).
-        reason: Option<String>,
+        /// How.
+        asked: Asked,
     },
     /// Fencing of a node is created or asked for.
     Fence {

@@ -3,8 +3,7 @@
 use holdfast_model::Level;
 
 use super::Unpack;
-use crate::facts::names::op_key;
-use crate::facts::types::{EarlyAction, Flags, NodeIx, NodeKind, RscIx};
+use crate::facts::types::{Asked, EarlyAction, Flags, NodeIx, NodeKind, RscIx};
 
 impl Unpack<'_> {
     /// Marks a node as in need of fencing. Guests are fenced by recovering their launcher.
@@ -80,7 +79,6 @@ impl Unpack<'_> {
         interval_ms: u32,
         node: NodeIx,
         optional: bool,
-        reason: Option<&str>,
     ) {
         let on_dc = task == "lrm_delete";
         let this = &self.facts.nodes[node];
@@ -97,14 +95,10 @@ impl Unpack<'_> {
         let clean = !this.unclean;
         self.facts.early.push(EarlyAction::Resource {
             rsc,
-            key: op_key(&self.facts.rscs[rsc].id, task, interval_ms),
             task: task.to_owned(),
             interval_ms,
             node,
-            optional,
-            unmanaged: !managed,
-            runnable,
-            reason: reason.map(str::to_owned),
+            asked: Asked { optional, unmanaged: !managed, runnable },
         });
         if offline && managed && clean && task == "stop" {
             self.fence_node(node, "stop is unrunnable", false);
@@ -112,6 +106,6 @@ impl Unpack<'_> {
     }
 
     pub(super) fn early_stop(&mut self, rsc: RscIx, node: NodeIx) {
-        self.early_action(rsc, "stop", 0, node, false, None);
+        self.early_action(rsc, "stop", 0, node, false);
     }
 }

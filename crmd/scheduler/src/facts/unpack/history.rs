@@ -240,7 +240,7 @@ impl Unpack<'_> {
         let Some(since) = history.shutdown_lock else { return };
         let limit = self.facts.options.shutdown_lock_limit_ms;
         if limit > 0 && self.facts.now > since.saturating_add(seconds_at_least_one(limit)) {
-            self.early_action(rsc, "lrm_delete", 0, node, false, None);
+            self.early_action(rsc, "lrm_delete", 0, node, false);
         } else {
             self.facts.rscs[rsc].lock_node = Some(node);
             self.facts.rscs[rsc].lock_time = since;
@@ -262,7 +262,7 @@ impl Unpack<'_> {
             if record.interval_ms == 0 || record.op_status == -1 {
                 continue;
             }
-            self.early_action(rsc, &record.operation, record.interval_ms, node, true, None);
+            self.early_action(rsc, &record.operation, record.interval_ms, node, true);
         }
     }
 
@@ -356,7 +356,7 @@ impl Unpack<'_> {
             OnFail::Ignore => {}
             OnFail::Demote => {
                 self.facts.rscs[rsc].flags.set(Flags::FAILED);
-                self.early_action(rsc, "demote", 0, node, false, None);
+                self.early_action(rsc, "demote", 0, node, false);
             }
             OnFail::FenceNode => {
                 let reason = format!("{} failed there", self.facts.rscs[rsc].id);

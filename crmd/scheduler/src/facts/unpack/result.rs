@@ -184,7 +184,7 @@ impl Unpack<'_> {
                 self.facts.note_recheck(again);
             }
         }
-        let mut clear = None;
+        let mut clear = false;
         if expired {
             let found = self.facts.failures(entry.rsc, entry.node, Count::ALL, Some(record));
             if found.timeout_ignored {
@@ -192,19 +192,19 @@ impl Unpack<'_> {
             }
             if found.count != 0 {
                 if unexpired == 0 {
-                    clear = Some("it expired");
+                    clear = true;
                 } else {
                     expired = false;
                 }
             } else if is_last_failure && self.facts.rscs[entry.rsc].reconnect_ms > 0 {
-                clear = Some("reconnect interval is set");
+                clear = true;
             }
         }
         if !expired && is_last_failure && self.parameters_changed(entry) {
-            clear = Some("resource parameters have changed");
+            clear = true;
         }
-        if let Some(reason) = clear {
-            self.early_action(entry.rsc, "clear_failcount", 0, entry.node, false, Some(reason));
+        if clear {
+            self.early_action(entry.rsc, "clear_failcount", 0, entry.node, false);
             if self.facts.options.fencing
                 && self.facts.rscs[entry.rsc].reconnect_ms > 0
                 && let Some(remote) = self.facts.node_named(&self.facts.rscs[entry.rsc].id)
