@@ -347,7 +347,10 @@ fn detailed_bundle(document: &mut Document, maker: &mut Maker) {
 fn remote_node_entry(document: &mut Document, maker: &mut Maker) {
     let Some(section) = one_named(document, maker, "nodes") else { return };
     for name in maker.names.remotes.clone() {
-        if !maker.random.chance(60) {
+        // No two elements have one id.
+        let configured =
+            named(document, "node").into_iter().any(|node| document.element(node).attr("id") == Some(&name));
+        if !maker.random.chance(60) || configured {
             continue;
         }
         let node = add(document, section, "node", &[("id", &name), ("uname", &name), ("type", "remote")]);

@@ -7,6 +7,7 @@ use holdfast_model::rule::Input;
 use holdfast_model::{AttributeSet, Level, Score};
 
 use super::Unpack;
+use crate::facts::lookup::compare_names;
 use crate::facts::types::{Node, NodeIx, NodeKind};
 use crate::index::Idx;
 
@@ -74,9 +75,14 @@ impl Unpack<'_> {
             connection: None,
             state: None,
         });
-        self.facts.node_by_name.entry(name.to_ascii_lowercase()).or_insert(node);
-        self.node_by_id.entry(id.to_ascii_lowercase()).or_insert(node);
         self.insert_in_order(node);
+        // Of several with one name or id, the first in the order of nodes is found.
+        self.facts.node_by_name.insert(name.to_ascii_lowercase(), node);
+        let nodes = &self.facts.nodes;
+        let found = self.node_by_id.entry(id.to_ascii_lowercase()).or_insert(node);
+        if compare_names(&nodes[*found].name, name).is_ge() {
+            *found = node;
+        }
         node
     }
 
