@@ -341,3 +341,37 @@ fn containers_in_a_circle_are_named_and_planned() {
     assert!(said.iter().any(|text| text.starts_with("its container \"a\" is inside it in turn")), "{said:?}");
     assert!(said.iter().any(|text| text.contains("\"x\", which it contains itself")), "{said:?}");
 }
+
+/// Guests that a status shows on each other: nobody can be sure of them. One host of two guests is no circle.
+#[test]
+fn guests_that_host_each_other_cannot_be_fenced() {
+    let machine = |number: u32| {
+        format!(
+            "<primitive id='vm{number}' class='ocf' provider='heartbeat' type='VirtualDomain'><meta_attributes \
+             id='m{number}'><nvpair id='m{number}-r' name='remote-node' value='g{number}'/></meta_attributes></primitive>"
+        )
+    };
+    let text = format!(
+        "<cib validate-with='pacemaker-3.0' have-quorum='1'><configuration><crm_config/>\
+         <nodes><node id='1' uname='n1'/></nodes><resources><primitive id='st' class='stonith' type='fence_xvm'/>{}{}{}\
+         </resources><constraints/></configuration><status/></cib>",
+        machine(1),
+        machine(2),
+        machine(3),
+    );
+    let document = Document::parse(text.as_bytes(), &Limits::default()).expect("well-formed");
+    let (cib, _) = holdfast_model::read::cib(&document);
+    let mut facts = facts::unpack(&cib, 1_790_000_000);
+    let node = |facts: &facts::Facts<'_>, name: &str| facts.node_named(name).expect("a node");
+    let [host, first, second, third] = ["n1", "g1", "g2", "g3"].map(|name| node(&facts, name));
+    let mut run = |machine: &str, hosts: &[facts::NodeIx]| {
+        let rsc = facts.rsc_by_id[machine];
+        facts.rscs[rsc].running_on = hosts.to_vec();
+        [first, second, third].map(|guest| facts.can_fence(guest))
+    };
+    run("vm3", &[host]);
+    run("vm2", &[third]);
+    assert_eq!(run("vm1", &[second, third]), [true; 3], "the third is there for both");
+    assert_eq!(run("vm2", &[first]), [false, false, true], "the first two are on each other");
+    schedule::schedule_facts(&facts, schedule::Settings::default());
+}

@@ -7,6 +7,7 @@ use super::kinds::{Act, ActIx, Key, Needs, Task, flag};
 use super::plan::Plan;
 use crate::facts::{Asked, Flags, NoQuorumPolicy, NodeIx, RscIx};
 use holdfast_model::{Role, boolean, duration};
+use std::collections::BTreeMap;
 
 /// Exit code of a monitor that found the resource stopped.
 pub(crate) const NOT_RUNNING: i32 = 7;
@@ -359,21 +360,25 @@ impl Plan<'_> {
 
     /// Whether somebody could fence this node now.
     pub(crate) fn can_fence(&self, node: NodeIx) -> bool {
-        self.can_fence_hosts(node, self.nodes.len())
+        self.can_fence_knowing(node, &mut BTreeMap::new())
     }
 
-    /// As `can_fence`; guests that a status shows as hosts of each other in a circle end after `depth` steps.
-    fn can_fence_hosts(&self, node: NodeIx, depth: usize) -> bool {
+    /// As `can_fence`; `guests` is what is known of guests so far. Those that a status shows as hosts of each other
+    /// cannot be fenced.
+    fn can_fence_knowing(&self, node: NodeIx, guests: &mut BTreeMap<NodeIx, bool>) -> bool {
         let facts = self.facts;
         let options = &facts.options;
         if facts.nodes[node].is_guest() {
-            let Some(depth) = depth.checked_sub(1) else { return false };
-            return self.launcher_of_node(node).is_none_or(|launcher| {
-                self.rsc(launcher)
-                    .running_on
-                    .iter()
-                    .all(|host| self.nodes[*host].online || self.can_fence_hosts(*host, depth))
+            if let Some(known) = guests.get(&node) {
+                return *known;
+            }
+            guests.insert(node, false);
+            let sure = self.launcher_of_node(node).is_none_or(|launcher| {
+                let hosts = &self.rsc(launcher).running_on;
+                hosts.iter().all(|host| self.nodes[*host].online || self.can_fence_knowing(*host, guests))
             });
+            guests.insert(node, sure);
+            return sure;
         }
         if !options.fencing || !options.have_fencing {
             return false;

@@ -130,12 +130,23 @@ impl Facts<'_> {
 
     /// Whether fencing of a node is possible now.
     pub fn can_fence(&self, node: NodeIx) -> bool {
+        self.can_fence_knowing(node, &mut BTreeMap::new())
+    }
+
+    /// As `can_fence`; `guests` is what is known of guests so far. Those that a status shows as hosts of each other
+    /// cannot be fenced.
+    fn can_fence_knowing(&self, node: NodeIx, guests: &mut BTreeMap<NodeIx, bool>) -> bool {
         if let Some(launcher) = self.launcher_of(node) {
+            if let Some(known) = guests.get(&node) {
+                return *known;
+            }
+            guests.insert(node, false);
             // A guest is fenced by stopping its launcher, which needs the host alive or fenceable.
-            return self.rscs[launcher]
-                .running_on
-                .iter()
-                .all(|&host| self.nodes[host].online || self.can_fence(host));
+            let hosts = &self.rscs[launcher].running_on;
+            let sure =
+                hosts.iter().all(|&host| self.nodes[host].online || self.can_fence_knowing(host, guests));
+            guests.insert(node, sure);
+            return sure;
         }
         if !self.options.fencing || !self.options.have_fencing {
             return false;
