@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use holdfast_tools::crm_simulate;
 
 /// How many rules have a case; only ever raise it.
-const FLOOR: usize = 350;
+const FLOOR: usize = 351;
 
 const SEPARATOR: &str = "==== ";
 

@@ -2,6 +2,7 @@
 
 use holdfast_model::Role;
 use holdfast_scheduler::facts::{Facts, Flags, NodeIx, RscIx};
+use holdfast_scheduler::simulate::split_key;
 
 use super::Show;
 use super::activity::{current_node, in_promotable, is_filtered, printable_id};
@@ -139,7 +140,7 @@ pub fn failed_probe(facts: &Facts<'_>, rsc: RscIx, node: Option<NodeIx>) -> Opti
         // Entries that do not say where they were made count nowhere.
         let on = op.on_node.as_deref()?;
         let here = node.is_none_or(|node| facts.nodes[node].name.eq_ignore_ascii_case(on));
-        let of = op.key().strip_suffix("_monitor_0").is_some_and(|of| of == id);
+        let of = split_key(op.key()).is_some_and(|(of, ..)| of == id);
         (op.is_masked_probe_failure() && here && of).then_some(op.rc_code)
     })
 }
